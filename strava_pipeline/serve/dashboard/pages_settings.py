@@ -19,7 +19,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.core.providers import NEVER_FIRST
 from strava_pipeline.lake.dashboard.bests import Owner
-from strava_pipeline.lake.dashboard.fitness import loads, reached_activities
+from strava_pipeline.lake.dashboard.fitness import estimated_thresholds, loads, reached_activities
 from strava_pipeline.lake.gold.publish import if_readable, published_at
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
@@ -86,7 +86,7 @@ def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Respons
     """Write goals.toml, publish what follows, and say what that moved; while a run is at work, ask for it."""
     values = goal_fields.values_in(fields, goals_document(site.lake), site.today)
     try:
-        write_goals(site.lake, values, first_of(fields, "seal"))
+        write_goals(site.lake, values, first_of(fields, "seal"), estimated_thresholds(site.lake))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
     is_of_athlete = any(place[0] == "athlete" for place in values)  # whose loads may move

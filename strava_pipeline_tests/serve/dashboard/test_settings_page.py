@@ -12,12 +12,14 @@ from dagster import DagsterRunStatus
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.facts import State
 from strava_pipeline.core.insights.goals import GoalsError
+from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
-from strava_pipeline.lake.user_files import Place, goals_document, goals_of, seal_of_goals, write_goals
+from strava_pipeline.lake.user_files import Place, goals_document, goals_health, goals_of, seal_of_goals, write_goals
 from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -254,6 +256,14 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
         fields = {"seal": seal_on(page(site, "/settings")), "add.athlete": row, **more}
         return site.post("/settings/goals", data=fields, headers={"accept": "text/html"})
 
+    for day in ("2025-06-30", "2022-01-01"):  # the effort of 2025-05-02 holds for the first, all of them for the second
+        refused = save(day, "max_heartrate.all", "130")
+        told = "highest heart rate, bpm: 130 bpm is not above the threshold of 133 bpm that is estimated"
+        assert (refused.status_code, told in words(refused.text)) == (400, True)
+    lake.goals.write_text("[[athlete]]\nsince = 2025-01-01\nmax_heartrate = 130\n")
+    health = goals_health(lake, estimated_thresholds(lake))
+    assert (health.state, "130 bpm is not above the threshold of 133 bpm" in health.text) == (State.WARNING, True)
+    lake.goals.unlink()
     answer = save("2025-01-01", "threshold_heartrate.all", "163", **{"add.always": "true"})
     assert "The load of 4 activities changed." in words(page(site, answer.headers["location"]))
     assert offered("2025-03-01", "threshold_heartrate.all") == (False, ["3", "1"])
