@@ -5,7 +5,8 @@ core/insights/goals.py defines its format.
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
+from datetime import date
 from itertools import pairwise
 from typing import Any
 
@@ -27,15 +28,15 @@ class UnusableGoalsError(PipelineError):
     """goals.toml exists and can't be used; the message says where and why."""
 
 
-def goals_health(lake: Lake) -> Fact:
-    """Whether goals.toml can be used, for `doctor`."""
+def goals_health(lake: Lake, estimates: Sequence[tuple[float, date]]) -> Fact:
+    """Whether goals.toml can be used, for `doctor`. `estimates`: as of `low_maxima`."""
     if not lake.goals.exists():
         return ok(GOALS, f"none set: there is no {lake.goals}")
     try:
         goals = goals_of(lake)
     except UnusableGoalsError as error:
         return problem(GOALS, str(error), "Correct it, and check it again: strava-pipeline goals check")
-    if low := low_maxima(goals.athlete):
+    if low := low_maxima(goals.athlete, estimates):
         return warning(GOALS, "; ".join(sorted(low)), "Correct it, on the page Settings or in the file.")
     rides = "; power that names no group of sports counts for rides (ftp = { ride = 250, run = 310 })"
     return ok(GOALS, f"{lake.goals} sets {len(goals.all)}{rides if goals.ungrouped_power else ''}")
@@ -76,11 +77,13 @@ def goals_document(lake: Lake) -> dict[str, Any]:
     return _read(lake)[1]
 
 
-def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
+def write_goals(
+    lake: Lake, values: Mapping[Place, Any], seal: str, estimates: Sequence[tuple[float, date]] = ()
+) -> None:
     """Write values into goals.toml, for its owner alone; None removes one, and a table that has none left.
 
-    Comments and order stay. Raises MisuseError if the file was changed since it had this seal, or if nothing would change;
-    GoalsError if a value can't be used; UnusableGoalsError if the file can't be.
+    `estimates`: as of `low_maxima`. Comments and order stay. Raises MisuseError if the file was changed since it had this
+    seal, or if nothing would change; GoalsError if a value can't be used; UnusableGoalsError if the file can't be.
 
         write_goals(lake, {("2026", "ride", "distance_km"): 5000, ("athlete", 0, "weight_kg"): None}, seal)
     """
@@ -89,9 +92,9 @@ def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str) -> None:
         if _seal(before) != seal:
             raise MisuseError("goals.toml was changed since the page showed it. Load the page again.")
         try:
-            low = low_maxima(read_goals(wanted).athlete)
+            low = low_maxima(read_goals(wanted).athlete, estimates)
             _edit(wanted, values, dict, list)
-            if low := low_maxima(read_goals(wanted).athlete) - low:
+            if low := low_maxima(read_goals(wanted).athlete, estimates) - low:
                 raise GoalsError("\n".join(sorted(low)))
         except (KeyError, IndexError, TypeError):
             raise MisuseError("goals.toml has no such place. Load the page again.") from None

@@ -70,6 +70,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every check by its name, not yet run; a check may have several findings."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.lake import copied, health, purge, user_files
+    from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
     from strava_pipeline.lake.gold import rules_file
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.operations import source_facts
@@ -94,7 +95,7 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
         health.LEFTOVERS: lambda: health.leftovers(lake, now),
         purge.PURGE: lambda: purge.purge_health(lake),
         copied.COPY: lambda: _copy(settings, now),
-        user_files.GOALS: lambda: user_files.goals_health(lake),
+        user_files.GOALS: lambda: user_files.goals_health(lake, estimated_thresholds(lake)),
         rules_file.RULES: lambda: rules_file.rules_health(lake),
         source_facts.PROVIDERS: lambda: source_facts.source_facts(settings, now),
         DASHBOARD: lambda: dashboard_health(settings, now),

@@ -261,8 +261,10 @@ def _group() -> None:
 @goals.command()
 def check() -> None:
     """Show the goals that goals.toml sets, or what is wrong in it. Ends with 2 where it can't be used."""
-    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name
+    from strava_pipeline.core.insights.athlete import low_maxima
+    from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name, speed
     from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
     from strava_pipeline.verbs.terminal import err, out
@@ -290,9 +292,15 @@ def check() -> None:
             found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])
         )
     ]
+    low = low_maxima(found.athlete, estimated_thresholds(lake))
     advice = ["Power that names no group of sports counts for rides. Name others so: ftp = { ride = 250, run = 310 }"]
     show(
         {"goals": goals, "athlete": found.athlete, "services": found.services},
-        advice=[*(advice if found.ungrouped_power else []), f"{lake.goals} can be followed."],
-        forms=_amounts(units),
+        advice=[*(advice if found.ungrouped_power else []), *sorted(low), f"{lake.goals} can be followed."],
+        forms={
+            **_amounts(units),
+            "threshold_pace": lambda pace: speed(1000 / pace, "run", units),
+            "ftp": "{:g} W".format,
+            **dict.fromkeys(("threshold_heartrate", "max_heartrate", "resting_heartrate"), "{:g} bpm".format),
+        },
     )

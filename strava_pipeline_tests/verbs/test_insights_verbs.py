@@ -415,11 +415,22 @@ def test_goals_are_checked(make_rig: Make, type_on: TypeOn) -> None:
     path.write_text(
         "[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n"
         "[[athlete]]\nsince = 2024-03-01\nweight_kg = 72.5\npower_zones = [150, 250]\n"
+        "ftp = 250\nthreshold_pace = '4:40'\nmax_heartrate = 189\nthreshold_heartrate = 190\n"
         "[service.Domane.chain]\nevery_km = 3000\ndone = 2025-09-14\n"
     )
     said = typed("goals", "check")
     assert said.code == 0
-    for text in ("4,000 km and 5,000 km", "50.0 h", "72.5", "150, 250", "3,000 km"):
+    for text in (
+        "4,000 km and 5,000 km",
+        "50.0 h",
+        "72.5",
+        "150, 250",
+        "3,000 km",
+        "ftp 250 W",
+        "4:40 /km",
+        "189 bpm",
+        "189 bpm is not above the threshold of 190 bpm",
+    ):
         assert text in said.out
     path.write_text("[2026.rides]\ncount = 1\n[2026.run]\nkm = 5\n")
     said = typed("goals", "check")

@@ -19,7 +19,7 @@ of their own, they are the published shares of the threshold. Power without a gr
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -106,14 +106,23 @@ def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
     return _held(given)
 
 
-def low_maxima(athlete: Sequence[AthleteFrom]) -> set[str]:
-    """Each maximum that isn't above the threshold of its day and group, as a fault; loads take the threshold for it."""
-    return {
-        f"max_heartrate: {of.max_heartrate:g} bpm is not above the threshold of {of.threshold_heartrate:g} bpm"
-        for each in athlete
-        for of in each.groups.values()
-        if of.max_heartrate and of.threshold_heartrate and of.max_heartrate <= of.threshold_heartrate
-    }
+def low_maxima(athlete: Sequence[AthleteFrom], estimates: Sequence[tuple[float, date]]) -> set[str]:
+    """Each maximum that isn't above the threshold of its days and group, as a fault; loads take the threshold for it.
+
+    `estimates`: thresholds that hold where none is said, in bpm, each from the day of its effort on for a year.
+    """
+    found = set()
+    for each in athlete:
+        lately = [
+            bpm for bpm, on in estimates if on < (each.until or date.max) and each.since <= on + timedelta(days=365)
+        ]
+        for of in each.groups.values():
+            threshold = of.threshold_heartrate or max(lately, default=0)
+            if of.max_heartrate and of.max_heartrate <= threshold:
+                whose = "" if of.threshold_heartrate else " that is estimated from your hardest efforts"
+                low = f"{of.max_heartrate:g} bpm is not above the threshold of {threshold:.4g} bpm{whose}"
+                found.add(f"max_heartrate: {low}")
+    return found
 
 
 def has_ungrouped_power(entries: Any) -> bool:

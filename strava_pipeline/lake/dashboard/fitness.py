@@ -14,8 +14,10 @@ from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.lake.dashboard.bests import is_before_all
 from strava_pipeline.lake.dashboard.rows import Values, measured_files, rows_of
 from strava_pipeline.lake.gold.insights import Athlete, insight_sources, load_days
+from strava_pipeline.lake.gold.publish import if_readable
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +226,13 @@ def _fitness(
 def reached_activities(connection: Connection, athlete_id: int, asked: Mapping[str, Any]) -> Values:
     """How many activities a value of the athlete would count for; `asked`: as goal_fields.span_of gives it."""
     return rows_of(connection, "reached_activities", {**asked, "athlete_id": athlete_id})[0]
+
+
+def estimated_thresholds(lake: Lake) -> list[tuple[float, date]]:
+    """The threshold heart rates that loads go by where none is said, in bpm, each with the day of its effort."""
+    estimated = f"method = 'heartrate' AND threshold_on IS NOT NULL AND athlete_id = ({sql('owner')})"
+    asked = f"SELECT DISTINCT threshold, threshold_on FROM activity_load WHERE {estimated}"
+    return if_readable(lake, lambda published: published.execute(asked).fetchall()) or []
 
 
 def loads(connection: Connection) -> set[tuple[int, float]]:

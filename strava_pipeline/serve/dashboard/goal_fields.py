@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from functools import cache
 from typing import Any
 from zoneinfo import available_timezones
@@ -57,8 +57,9 @@ DISPLAY = {
 }
 OFFERED = {"display": DISPLAY, "groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
-_ALWAYS = "add.always"
+ALWAYS_BEFORE, OFFERED_BEFORE = "add.always", "add.offered"  # the tick for all days before, and what the page offered
 _DAY = "its first day"
+_FIRST = date(1900, 1, 1)  # of a value or a service
 _ROWS = {
     "add.goal": ("", "", "", "how much"),
     "add.athlete": (_DAY, "", "value"),
@@ -103,7 +104,7 @@ def fields_of(document: Mapping[str, Any]) -> dict[str, list[Field]]:
     return found
 
 
-def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) -> dict[Place, Any]:
+def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any], today: date) -> dict[Place, Any]:
     """The values of a form that differ from those in goals.toml, by place; None: it is removed. Raises ProblemError."""
     found: dict[Place, Any] = {}
     try:
@@ -112,13 +113,16 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any]) 
                 place = _place(name)
                 if texts[0].strip() != _text(_at(document, place)):
                     found[place] = _value(texts[0])
-            elif name.startswith("add.") and name != _ALWAYS:
-                found |= _added(name, texts, document, is_always=_ALWAYS in fields)
+            elif name.startswith("add.") and name not in (ALWAYS_BEFORE, OFFERED_BEFORE):
+                found |= _added(name, texts, document, is_always=ALWAYS_BEFORE in fields)
         removed = {_place(name): None for name in fields.get("remove", ())}
         if any(_at(document, place) is None for place in removed):
             raise ValueError
     except (ValueError, TypeError, KeyError, RecursionError):  # of JSON, or of what a form of ours would hold
         raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
+    days = [day for value in found.values() for day in (value if isinstance(value, list) else [value])]
+    if far := [day for day in days if isinstance(day, date) and not _FIRST <= day <= today + timedelta(days=1)]:
+        raise ProblemError(400, f"{far[0]} is before 1900 or after tomorrow.")
     return found | removed
 
 
@@ -221,10 +225,10 @@ def _words(document: Mapping[str, Any], place: Place) -> str:
 
 
 def in_words(faults: str) -> str:
-    """The faults of values, a line each that begins with a place in goals.toml, by the names that the form has."""
+    """The faults of values, a line each that begins with a place in goals.toml, by the names that the form has; each once."""
     named = {**_YOURS, **MEASURES, **INTERVALS, "radius_m": "radius, m", "place": "latitude, longitude"}
     lines = [line.partition(": ") for line in faults.splitlines()]
-    return "\n".join(f"{named.get(place.split()[-1], place)}: {why}." for place, _, why in lines)
+    return "\n".join({f"{named.get(place.split()[-1], place)}: {why}.": None for place, _, why in lines})
 
 
 def _text(value: Any) -> str:

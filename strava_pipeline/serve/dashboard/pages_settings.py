@@ -12,13 +12,14 @@ from typing import Any
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
+from starlette.datastructures import QueryParams
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.core.providers import NEVER_FIRST
 from strava_pipeline.lake.dashboard.bests import Owner
-from strava_pipeline.lake.dashboard.fitness import loads, reached_activities
+from strava_pipeline.lake.dashboard.fitness import estimated_thresholds, loads, reached_activities
 from strava_pipeline.lake.gold.publish import if_readable, published_at
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
@@ -41,20 +42,23 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
     values: dict[str, Any] = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
     goals = goals_form(request)
     if not goals["fault"]:
-        values["reached"] = _reached(request.query_params.getlist("add.athlete"), site, snapshot, owner)
+        values["reached"] = _reached(request.query_params, site, snapshot, owner)
     return render(request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals})
 
 
-def _reached(row: Sequence[str], site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
-    """For how many activities a further value would count; `row`: what the form has of it, its day and its name first."""
+def _reached(form: QueryParams, site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
+    """For how many activities the form's further value would count, and whether it is for all days before, too: as is usual,
+    until the tick is another one than was `offered`.
+    """
     try:
-        day, what, *_ = row or (str(site.today), next(iter(goal_fields.YOURS)))
+        day, what, *_ = form.getlist("add.athlete") or (str(site.today), next(iter(goal_fields.YOURS)))
         span = goal_fields.span_of(goals_document(site.lake), date.fromisoformat(day), what)
     except (ValueError, KeyError):
         raise ProblemError(400, "There is no such value, or no such day.") from None
-    is_usual = span.pop("is_usual")
+    usual, ticked = "true" if span.pop("is_usual") else "", form.get(goal_fields.ALWAYS_BEFORE, "")
+    is_chosen = form.get(goal_fields.OFFERED_BEFORE, "") != ticked
     found = reached_activities(snapshot, owner.athlete.id, span) if snapshot and owner else {"since": 0, "before": 0}
-    return {**found, "is_usual": is_usual}
+    return {**found, "ticked": ticked if is_chosen else usual, "offered": "chosen" if is_chosen else usual}
 
 
 def goals_form(request: Request) -> dict[str, Any]:
@@ -80,9 +84,9 @@ def change(request: Request, fields: Fields) -> Response:
 @router.post("/settings/goals", response_model=None)
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Write goals.toml, publish what follows, and say what that moved; while a run is at work, ask for it."""
-    values = goal_fields.values_in(fields, goals_document(site.lake))
+    values = goal_fields.values_in(fields, goals_document(site.lake), site.today)
     try:
-        write_goals(site.lake, values, first_of(fields, "seal"))
+        write_goals(site.lake, values, first_of(fields, "seal"), estimated_thresholds(site.lake))
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
     is_of_athlete = any(place[0] == "athlete" for place in values)  # whose loads may move

@@ -233,6 +233,39 @@ def test_a_long_name_is_cut_in_the_list(site: TestClient) -> None:
 
 
 @pytest.mark.dear
+def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    hour = {"gear_id": None, "sport_type": "Run"}
+    metered = {"average_watts": 200.0, "device_watts": True}
+    put(
+        lake,
+        [activity(1, "2023-05-01T08:00", **hour), activity(4, "2023-05-02T08:00", **hour | {"sport_type": "Walk"})],
+    )
+    put(lake, [activity(2, "2025-05-01T08:00", average_heartrate=140.0, **metered)])
+    put(lake, [activity(3, "2023-05-03T08:00", weighted_average_watts=210, **metered)])
+    publish(lake)
+    no_normalised = "It does not go by power: no service gave a normalised power, and it is computed of 20 minutes"
+    no_track = "Time in zones is summed from a track, and there is none here."
+    with served(settings_of(tmp_path), time=NOW) as made:
+        site = made.browser()
+        for number, told, untold in (
+            (
+                1,
+                "There is no training load: no threshold pace of this day is known or estimated. Say yours .",
+                no_track,
+            ),
+            (2, "The load goes by heart rate: 133 bpm", "no training load"),
+            (2, no_normalised, "There are no zones"),
+            (2, no_track, "Say yours"),
+            (3, "There is no training load: no FTP of this day is known or estimated.", no_normalised),
+            (4, "There is no training load: neither a heart rate, nor power for long enough, nor", "Effort"),
+        ):
+            seen = words(page(site, f"/activities/{number}")).partition("Log out")[2]
+            assert (told in seen, untold in seen) == (True, False), seen
+        assert "power an FTP, a run’s pace a threshold pace" in words(page(site, "/fitness/2023"))
+
+
+@pytest.mark.dear
 def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site: TestClient) -> None:
     text = page(site, "/activities/7")
     seen = words(text)

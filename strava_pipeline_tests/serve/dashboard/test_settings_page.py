@@ -12,12 +12,14 @@ from dagster import DagsterRunStatus
 from starlette.testclient import TestClient
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.facts import State
 from strava_pipeline.core.insights.goals import GoalsError
+from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
-from strava_pipeline.lake.user_files import Place, goals_document, goals_of, seal_of_goals, write_goals
+from strava_pipeline.lake.user_files import Place, goals_document, goals_health, goals_of, seal_of_goals, write_goals
 from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
@@ -148,6 +150,10 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"remove": '["nothing"]'}, 400),
         ({"add.path": ["/etc/passwd"]}, 400),
         ({"add.athlete": ["", "ftp.ride", "250"]}, 400),
+        ({"add.athlete": ["1899-12-31", "ftp.ride", "250"]}, 400),
+        ({"add.athlete": ["2025-07-03", "ftp.ride", "250"]}, 400),  # the day after tomorrow
+        ({'["service", "Blue", "chain", "done"]': "2025-01-01, 2099-01-01"}, 400),
+        ({"add.goal": ["2025", "ride", "count", "12.5"]}, 400),
         ({"add.zone": ["91, 0", "400"]}, 400),
         ({"add.zone": ["52.5, 13.25", " "]}, 400),
         ({"add.zone": ["", "400"]}, 400),
@@ -250,9 +256,19 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
         fields = {"seal": seal_on(page(site, "/settings")), "add.athlete": row, **more}
         return site.post("/settings/goals", data=fields, headers={"accept": "text/html"})
 
+    for day in ("2025-06-30", "2022-01-01"):  # the effort of 2025-05-02 holds for the first, all of them for the second
+        refused = save(day, "max_heartrate.all", "130")
+        told = "highest heart rate, bpm: 130 bpm is not above the threshold of 133 bpm that is estimated"
+        assert (refused.status_code, told in words(refused.text)) == (400, True)
+    lake.goals.write_text("[[athlete]]\nsince = 2025-01-01\nmax_heartrate = 130\n")
+    health = goals_health(lake, estimated_thresholds(lake))
+    assert (health.state, "130 bpm is not above the threshold of 133 bpm" in health.text) == (State.WARNING, True)
+    lake.goals.unlink()
     answer = save("2025-01-01", "threshold_heartrate.all", "163", **{"add.always": "true"})
     assert "The load of 4 activities changed." in words(page(site, answer.headers["location"]))
     assert offered("2025-03-01", "threshold_heartrate.all") == (False, ["3", "1"])
+    refused = save("2025-01-01", "max_heartrate.all", "300", **{"add.always": "true"})
+    assert words(refused.text).count("highest heart rate, bpm: 300 is not a number from 100 to 250") == 1
     for most in ("163", "150"):
         refused = save("2025-01-01", "max_heartrate.all", most)
         assert (
@@ -270,6 +286,32 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
         for day in (date(2025, 1, 1), "always")
     ]
     assert "All days before: resting heart rate, bpm" in words(page(site, "/settings"))
+
+
+@pytest.mark.dear
+def test_the_tick_for_all_days_before_is_the_default_of_its_kind_until_a_person_changes_it(site: TestClient) -> None:
+    ticked = {"add.always": "true"}  # what a browser sends of a box that is ticked; of another one, nothing
+
+    def again(what: str, sent: dict[str, str]) -> dict[str, str]:
+        """What a browser sends of the part of the form that follows."""
+        row = [("add.athlete", each) for each in ("2025-01-01", what, "")]
+        part = page(site, f"/settings?{urlencode([*row, *sent.items()])}").split('id="reach"')[1].split("</p>")[0]
+        (offered,) = re.findall(r'name="add.offered" value="(\w*)"', part)
+        return {"add.offered": offered, **(ticked if " checked" in part else {})}
+
+    first = again("weight_kg", {})
+    assert first == {"add.offered": ""}
+    beats = again("threshold_heartrate.all", first)
+    assert beats == {"add.offered": "true", **ticked}
+    assert again("weight_kg", beats) == first, "nobody changed it"
+    chosen = again("ftp.ride", first | ticked)
+    assert chosen == {"add.offered": "chosen", **ticked}
+    assert again("weight_kg", again("threshold_heartrate.all", chosen)) == chosen
+    unticked = again("threshold_heartrate.all", {"add.offered": beats["add.offered"]})
+    assert again("max_heartrate.all", unticked) == unticked == {"add.offered": "chosen"}
+    row = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-01-01", "threshold_heartrate.all", "163"]}
+    said = site.post("/settings/goals", data=row | unticked).headers["location"]
+    assert "All days before" not in words(page(site, said)), "as it was sent"
 
 
 @pytest.mark.dear
