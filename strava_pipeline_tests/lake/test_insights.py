@@ -488,6 +488,17 @@ def test_the_newest_year_is_the_last_with_an_activity_that_is_not_ahead_of_today
         assert newest_year(connection, athlete, TODAY) == 2021
 
 
+def test_eddington_numbers_of_all_years_are_of_all_groups(lake: Lake) -> None:
+    run = activity(1, "2020-06-01T08:00", sport_type="Run", distance=5_000.0)
+    put(lake, [run, activity(2, "2021-06-01T08:00", distance=20_000.0)])
+    publish(lake)
+    with snapshot(lake) as connection:
+        athlete = athlete_of(connection, Goals(), NOW)
+        assert athlete is not None
+        found = year_summary(connection, athlete, Goals(), TODAY, 2021).eddington
+    assert {each.group: (each.of_year, each.of_all) for each in found} == {"all": (1, 2), "ride": (1, 1), "run": (0, 1)}
+
+
 def test_goals_stand_beside_the_data_folder(lake: Lake, tmp_path: Path) -> None:
     assert goals_of(lake) == Goals()
     (tmp_path / "goals.toml").write_text("\ufeff[2026.ride]\ndistance_km = 1", encoding="utf-8")

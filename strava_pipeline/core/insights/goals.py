@@ -236,10 +236,23 @@ def amount_text(measure: str, amount: float | None, units: Units) -> str:
     """An amount with its unit, small ones with a decimal: `1,234 km`, `12.5 km`, `310 h`, `12,040 m`, `204`."""
     if amount is None:
         return NOTHING
-    exact, unit = scaled(measure, amount, units)
+    return _with_unit(*scaled(measure, amount, units))
+
+
+def difference_text(measure: str, amount: float, other: float, units: Units) -> str:
+    """The difference of two amounts as `amount_text` shows them, so that the three add up."""
+    (one, unit), (two, _) = (scaled(measure, each, units) for each in (amount, other))
+    return _with_unit(abs(round(one, _decimals(one, unit)) - round(two, _decimals(two, unit))), unit)
+
+
+def _with_unit(value: float, unit: str) -> str:
+    return f"{round(value, 6):,.{_decimals(value, unit)}f} {unit}".rstrip()
+
+
+def _decimals(exact: float, unit: str) -> int:
     value = round(exact, 6)  # a sum may differ in the last digits by its order
     small = abs(value) < 100 if unit in ("km", "mi", "h") else not unit and abs(value) < 10 and value != int(value)
-    return f"{value:,.{1 if small else 0}f} {unit}".rstrip()
+    return 1 if small else 0
 
 
 def clock(seconds: float) -> str:

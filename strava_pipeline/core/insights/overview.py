@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from strava_pipeline.core.insights.documents import YearSummary
-from strava_pipeline.core.insights.goals import MEASURES, amount_text
+from strava_pipeline.core.insights.goals import MEASURES, amount_text, difference_text
 from strava_pipeline.core.sports import ALL
 
 
@@ -11,7 +11,7 @@ from strava_pipeline.core.sports import ALL
 class YearNumber:
     """A measure of all sports, as texts. `before`: the year before, by the same day, or None if it had none.
 
-    `apart`: the difference between the two, or None if they are equal. `is_more`: this year has as much or more.
+    `apart`: the difference between the two as shown, or None if there is none. `is_more`: this year has as much or more.
     """
 
     title: str
@@ -31,13 +31,8 @@ def year_numbers(summary: YearSummary) -> list[YearNumber]:
         then = last.series[min(len(last.series), place) - 1] if last is not None and place else None
         if not (amount or then or measure.name == "activities"):
             continue
-        found.append(
-            YearNumber(
-                measure.title,
-                amount_text(measure.name, amount, summary.units),
-                None if then is None else amount_text(measure.name, then, summary.units),
-                None if then in (None, amount) else amount_text(measure.name, abs(amount - then), summary.units),
-                then is not None and amount >= then,
-            )
-        )
+        text = amount_text(measure.name, amount, summary.units)
+        past = None if then is None else amount_text(measure.name, then, summary.units)
+        apart = None if past in (None, text) else difference_text(measure.name, amount, then or 0.0, summary.units)
+        found.append(YearNumber(measure.title, text, past, apart, then is not None and amount >= then))
     return found

@@ -16,6 +16,7 @@ from strava_pipeline.core.insights.goals import (
     NOTHING,
     Units,
     amount_text,
+    difference_text,
     group_name,
     record_name,
     record_text,
@@ -103,6 +104,7 @@ def charted(paced: Sequence[PacedMeasure]) -> list[PacedMeasure]:
 
 def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
     """A row for each goal that the user set."""
+    is_over = summary.year is None or summary.year.is_over
     return [
         {
             "group": group_name(each.group),
@@ -112,11 +114,13 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
             "percent": each.total / goal.goal * 100,
             "ahead": goal.ahead >= 0,
             "on_pace": each.measure == _COUNT and round(goal.ahead) == 0,
-            "apart": _paced(each.measure, abs(goal.ahead), summary.units),
+            "apart": difference_text(each.measure, each.total, goal.goal, summary.units)
+            if is_over and each.measure != _COUNT
+            else _paced(each.measure, abs(goal.ahead), summary.units),
             "required": _required(each.measure, goal.required * 7, summary.units) if goal.required else NOTHING,
             "projected": _paced(each.measure, each.projected, summary.units),
             "achieved_on": summary.day(goal.achieved_on) if goal.achieved_on else None,
-            "over": summary.year is None or summary.year.is_over,
+            "over": is_over,
         }
         for each in summary.paced
         if each.own

@@ -176,8 +176,8 @@ class ActivityPage:
         activities: by id, in order; `computed`: the columns whose values were computed, because no source has them.
         totals: of the whole selection, None where unknown: `activities`, their number without `not_counted`
             others; the sums `distance`, `moving_time`, `total_elevation_gain`; the means `average_distance`,
-            `average_moving_time`, `average_elevation_gain`; `average_speed` of the way as a whole; `average_heartrate` by time;
-            `sport_group`, where all are of one.
+            `average_moving_time`, `average_elevation_gain` of those that have any; `average_speed` of the way as a whole;
+            `average_heartrate` by time; `sport_group`, where all are of one.
         next: where the next page begins, None after the last one.
     """
 

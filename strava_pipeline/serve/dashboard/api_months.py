@@ -50,9 +50,14 @@ def month(request: Request, pipeline: CurrentPipeline, month: Month) -> Response
     return json_answer(pipeline.month(month))
 
 
+def known_months(site: Site) -> tuple[str, str]:
+    """The first and the last month that have a page."""
+    return kept_value(site, "known months", lambda snapshot: site.pipeline.known_months())
+
+
 def refuse_unknown(month: str, site: Site) -> None:
     """Raise an error for a month that has not begun, or that lies before all years."""
-    first, present = kept_value(site, "known months", lambda snapshot: site.pipeline.known_months())
+    first, present = known_months(site)
     if month > present:
         raise ProblemError(404, f"{month} has not begun.")
     if month < first:

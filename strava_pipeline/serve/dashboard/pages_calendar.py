@@ -11,10 +11,11 @@ from strava_pipeline.core.years import months_within
 from strava_pipeline.lake.dashboard.bests import Owner, shown_year
 from strava_pipeline.lake.dashboard.days import HOURS, calendar_month, calendar_year, first_year
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.serve.dashboard.api_months import known_months
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot, site_of
 
 router = APIRouter(include_in_schema=False)
 Period = Annotated[
@@ -38,9 +39,8 @@ def calendar(
     values = _values(snapshot, owner, int(period[:4]))
     if len(period) > len("2026"):
         found = calendar_month(snapshot, owner.athlete.id, period, begins=values["begins"])
-        return render(
-            request, "calendar_month.html", {**values, "found": found, "beside": _months_beside(period, values)}
-        )
+        links = {"beside": _months_beside(period, values), "known_months": known_months(site_of(request))}
+        return render(request, "calendar_month.html", {**values, **links, "found": found})
     asked = {"begins": values["begins"], "by": _AMOUNTS[by]}
     year = calendar_year(snapshot, owner.athlete.id, int(period), values["today"], **asked)
     return render(request, "calendar_year.html", {**values, "found": year, "by": by, "hours": HOURS})

@@ -65,7 +65,7 @@ def _two_years(pipeline: Pipeline, year: int | None, begins: str) -> dict[str, A
     if year is not None and not int(known[:4]) <= year <= int(present[:4]):
         raise ProblemError(404, f"Months at services go from {known[:4]} to {present[:4]}.")
     last = min(f"{year}-12" if year else present, present)
-    first = f"{int(last[:4]) - 1}-01"
+    first = max(f"{int(last[:4]) - 1}-01", known)
     held = pipeline.calendar(months_within(first, last))
     years = sorted({month[:4] for month in held}, reverse=True)
     return {

@@ -15,6 +15,7 @@ from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.dashboard.api_fitness import Year
+from strava_pipeline.serve.dashboard.api_months import known_months
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.only import CurrentOnly
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -45,6 +46,7 @@ def report(
     values = _values(site_of(request).lake, snapshot, owner, year, show, sport)
     if values is None:
         raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
+    values["known_months"] = known_months(site_of(request))
     values |= {"only": only, "choices": choices_of(snapshot), "fault": owner.fault}
     return render(request, "year.html", values)
 

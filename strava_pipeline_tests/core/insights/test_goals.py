@@ -6,7 +6,15 @@ from datetime import date
 import pytest
 
 from strava_pipeline.core.insights.athlete import AthleteFrom, Thresholds
-from strava_pipeline.core.insights.goals import CHOICES, Goals, GoalsError, amount_text, day_text, read_goals
+from strava_pipeline.core.insights.goals import (
+    CHOICES,
+    Goals,
+    GoalsError,
+    amount_text,
+    day_text,
+    difference_text,
+    read_goals,
+)
 from strava_pipeline.core.insights.services import GearService
 from strava_pipeline.core.sports import SPORTS
 
@@ -217,3 +225,19 @@ def test_every_fault_is_told_at_once() -> None:
     with pytest.raises(GoalsError) as raised:
         read("2026.rides.count = 1\n2026.run.km = 5\nunits = 5")
     assert len(str(raised.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize(
+    ("measure", "amounts", "shown"),
+    [
+        ("distance_m", (3_156_600.0, 3_803_400.0), ("3,157 km", "3,803 km", "646 km")),
+        ("elevation_gain_m", (22.4, 902.6), ("22 m", "903 m", "881 m")),
+        ("distance_m", (120_300.0, 60_400.0), ("120 km", "60.4 km", "59.6 km")),
+        ("activities", (7, 9), ("7", "9", "2")),
+    ],
+)
+def test_a_difference_is_that_of_the_amounts_as_they_are_shown(
+    measure: str, amounts: tuple[float, float], shown: tuple[str, str, str]
+) -> None:
+    texts = [amount_text(measure, each, "km") for each in amounts]
+    assert (*texts, difference_text(measure, *amounts, "km")) == shown

@@ -8,6 +8,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
@@ -69,6 +70,17 @@ def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> N
     assert ("5 Ride +1 25.0 km" in words(by_distance), "7 Gym 1.0 h" in words(by_distance)) == (True, True)
     by_distance = re.findall(r'class="shade-(\d)"', by_distance)
     assert by_distance == ["1", "3", "1", "4", "1"]
+
+
+def test_only_months_that_have_a_page_are_linked(dashboard: Dashboard, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(DashboardPipeline, "known_months", lambda _: ("2025-02", "2025-07"))
+    with served(dashboard.settings, time=NOW) as made:
+        browser = made.browser()
+        pages = [page(browser, path) for path in ("/year/2025", "/calendar/2025-01", "/calendar/2025-12", "/sync")]
+        linked = [re.findall(r'href="/month/([^"]+)"', each) for each in pages]
+        months = [f"2025-{number:02}" for number in range(2, 8)]
+        assert linked == [months, [], [], months]
+        assert 'href="/month/2025-07"' in page(browser, "/calendar/2025-07")
 
 
 def test_weeks_stand_beside_those_of_the_year_before(site: TestClient) -> None:

@@ -14,9 +14,9 @@ totals AS (
             'distance': sum(distance),
             'moving_time': sum(moving_time)::BIGINT,
             'total_elevation_gain': sum(total_elevation_gain),
-            'average_distance': avg(distance),
+            'average_distance': avg(nullif(distance, 0)),
             'average_moving_time': avg(moving_time),
-            'average_elevation_gain': avg(total_elevation_gain),
+            'average_elevation_gain': avg(nullif(total_elevation_gain, 0)),
             'average_speed': sum(distance) FILTER (moving_time > 0) / sum(moving_time) FILTER (moving_time > 0 AND distance IS NOT NULL),
             'average_heartrate': sum(average_heartrate * moving_time)
                 / nullif(sum(moving_time) FILTER (average_heartrate IS NOT NULL), 0),
