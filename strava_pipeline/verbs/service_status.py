@@ -94,13 +94,11 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
     """The state of the service and its schedules at `now`."""
     service = running(settings.dagster_home)
     heard = last_flow = None
+    states = _states(settings, now)
     if may_have_records(settings.dagster_home):
         with open_instance(settings.dagster_home) as instance:
             heard = scheduler_heartbeat(instance)
             last_flow = last_success(settings, instance, "flow")
-            states = schedule_states(settings, instance, now)
-    else:
-        states = schedule_states(settings, None, now)
     return ServiceStatus(
         alive=service is not None,
         since=service.since if service else None,
