@@ -94,7 +94,6 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
     """The state of the service and its schedules at `now`."""
     service = running(settings.dagster_home)
     heard = last_flow = None
-    states = _states(settings, now)
     if may_have_records(settings.dagster_home):
         with open_instance(settings.dagster_home) as instance:
             heard = scheduler_heartbeat(instance)
@@ -108,7 +107,7 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
         dashboard=running_dashboard(settings),
         heard_at=heard,
         silent=service is not None and now - max(heard or service.since, service.since) > SILENT_AFTER,
-        schedules=states,
+        schedules=_states(settings, now),
         last_flow_at=last_flow,
         log=str(service_log(settings.logs_dir)),
     )
