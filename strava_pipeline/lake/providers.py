@@ -137,7 +137,7 @@ class Outcome(BaseModel, frozen=True):
     Args:
         at: when it ended (UTC).
         succeeded: whether it did everything asked for.
-        message: the fault; may be empty.
+        message: the fault, or what lacks after a success; may be empty.
         limited_until: when (UTC) a limit of the provider ends that is too long to wait for.
     """
 

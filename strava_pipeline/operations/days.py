@@ -71,6 +71,9 @@ def pull_days(
             ending.problem = kind_problem(run, source, "wellness", error, rests=is_newest)
             report.first_problems.append(ending.problem)
         report.calls = source.client.calls - calls
+        if parts := getattr(source.client, "refused_parts", {}):
+            named = ", ".join(f"{part} ({status})" for part, status in parts.items())
+            ending.without = f"refused: {named}; each pull asks again, `providers pull {name} --all` for their past"
     lacking = str(ending.stopped or ending.problem)
     found = Finding(RULE, not lacking, advice=lacking, refuses=False)
     return StepReport(asset, [report], findings=[found], stopped=ending.stopped)

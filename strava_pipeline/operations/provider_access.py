@@ -132,10 +132,11 @@ def pulled_providers(lake: Lake) -> list[str]:
 
 
 class Ending:
-    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: unfinished work."""
+    """How a step ends, for its outcome. `stopped`: the limit that ended it; `problem`: unfinished work; `without`: what lacks."""
 
     stopped: Stopped | None = None
     problem: str = ""
+    without: str = ""
 
 
 @contextmanager
@@ -159,7 +160,7 @@ def outcome_kept(
     limit = ending.stopped
     message = str(limit) if limit is not None else ending.problem
     until = limit.resumes_at if isinstance(limit, LimitReachedError) else None
-    outcome = Outcome(at=run.now(), succeeded=not message, message=message, limited_until=until)
+    outcome = Outcome(at=run.now(), succeeded=not message, message=message or ending.without, limited_until=until)
     keep_outcome(run.lake, provider, operation, outcome)
 
 

@@ -154,7 +154,8 @@ def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) ->
         values = {"at": step.at, "succeeded": step.succeeded, "limited_until": step.limited_until}
         if step.succeeded or step.limited_until is not None:
             ending = "succeeded" if step.succeeded else "stopped by a limit"
-            yield ok(operation, f"{ending} {at_minute(step.at)}", of=spec.name, values=values)
+            text = f"{ending} {at_minute(step.at)}" + (f"; {step.message}" if step.succeeded and step.message else "")
+            yield ok(operation, text, of=spec.name, values=values)
         else:
             text = f"failed {at_minute(step.at)}: {step.message}"
             advice = "What came before is kept, and the next run goes on there."

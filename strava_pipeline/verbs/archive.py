@@ -67,7 +67,8 @@ def verify(
         "tracks": tracks,
         **comparison,
     }
-    show(report, as_json=as_json, advice=_advice(agreement, comparison), most=MOST)
+    forms = {"problem": lambda each: each.replace("_", " ")}
+    show(report, as_json=as_json, advice=_advice(agreement, comparison), forms=forms, most=MOST)
     raise typer.Exit(0 if agrees else _DIFFERENT)
 
 

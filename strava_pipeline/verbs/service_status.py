@@ -98,9 +98,6 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
         with open_instance(settings.dagster_home) as instance:
             heard = scheduler_heartbeat(instance)
             last_flow = last_success(settings, instance, "flow")
-            states = schedule_states(settings, instance, now)
-    else:
-        states = schedule_states(settings, None, now)
     return ServiceStatus(
         alive=service is not None,
         since=service.since if service else None,
@@ -110,7 +107,7 @@ def service_status(settings: Settings, now: datetime) -> ServiceStatus:
         dashboard=running_dashboard(settings),
         heard_at=heard,
         silent=service is not None and now - max(heard or service.since, service.since) > SILENT_AFTER,
-        schedules=states,
+        schedules=_states(settings, now),
         last_flow_at=last_flow,
         log=str(service_log(settings.logs_dir)),
     )

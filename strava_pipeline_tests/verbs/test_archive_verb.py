@@ -197,3 +197,4 @@ def test_an_archive_that_lacks_a_file_differs_though_none_came_in(pulled: Rig, t
     found = told(said)
     assert (said.code, found["agrees"], found["differing"], found["files"]["compared"]) == (4, False, [], 0)
     assert [each["problem"] for each in found["files"]["differing"]] == ["not_in_archive", "not_in_archive"]
+    assert typed("archive", "verify", str(path)).out.count("not in archive") == 2

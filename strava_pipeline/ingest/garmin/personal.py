@@ -89,6 +89,7 @@ class PersonalClient(ActivityLister):
     ) -> None:
         super().__init__(base_url, service)
         self._tokens, self._limits, self._unofficial = tokens, limits, unofficial
+        self.refused_parts: dict[str, int] = {}
 
     @property
     def spec(self) -> ProviderSpec:
@@ -160,7 +161,9 @@ class PersonalClient(ActivityLister):
                 try:
                     answer = self._service.get(path, query, check=partial(rows_of, name))
                 except (RefusedError, GoneError) as error:
-                    log.warning("%s shows nothing of the part %s of days and nights now: %s", TITLE, name, error)
+                    if name not in self.refused_parts:  # once in a run, not for each year
+                        log.warning("%s: days and nights come without %s: %s", TITLE, name, error)
+                    self.refused_parts[name] = error.status
                     refused.append(error)
                     break  # an older span, or a part that this account has not, would be refused as well
                 yield Received(kept_answer(name, since, until, answer.body), answer.fetched_at)

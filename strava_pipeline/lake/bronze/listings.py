@@ -103,14 +103,11 @@ def answer_times(lake: Lake, source: str = STRAVA) -> Times:
     return known[1]
 
 
-def future_listings(lake: Lake) -> list[tuple[str, datetime, datetime]]:
+def future_listings(lake: Lake) -> Iterator[tuple[str, datetime, datetime]]:
     """(listing, its own time, the believed time) of listings whose time is impossibly late."""
-    by_source = {source: list(_on_disk(lake, source)) for source in lake.listed_sources}
-    return [
-        claim
-        for source, found in by_source.items()
-        for claim in future_claims({each.name: each.manifest for each in found}, _times(lake, found, source))
-    ]
+    for source in lake.listed_sources:
+        found = list(_on_disk(lake, source))
+        yield from future_claims({each.name: each.manifest for each in found}, _times(lake, found, source))
 
 
 def _times(lake: Lake, found: Sequence[Listing], source: str = STRAVA) -> Times:

@@ -15,6 +15,7 @@ from strava_pipeline.operations.days import pull_days
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.source import Source
 from strava_pipeline.testing.days_contract import pull, values
+from strava_pipeline_tests.facts import facts_of
 from strava_pipeline_tests.providers.worlds import World
 
 DAY = date(2026, 2, 27)
@@ -122,7 +123,7 @@ def test_another_shape_is_no_answer(part: str, content: Any) -> None:
 
 @pytest.mark.parametrize("world", ["garmin_by_key"], indirect=True)
 class TestCalls:
-    def test_a_part_that_is_refused_keeps_no_other_out(self, world: World) -> None:
+    def test_a_part_that_is_refused_keeps_no_other_out(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
         world.subject.put_day(DAY, steps=4_000, weight_kg=71.5, hrv_rmssd=61, asleep_seconds=25_000)
         pull(world)
         known = values(world, DAY)
@@ -130,7 +131,14 @@ class TestCalls:
         world.subject.put_day(DAY, steps=5_000, weight_kg=70, hrv_rmssd=62, asleep_seconds=26_000)
         world.subject.fail(path=WEIGHT, exact=False, kind="status", status=404)
         world.subject.fail(path=SLEEP, kind="status", status=403)
-        pull(world, "year", 2026)
+        caplog.clear()
+        pull(world, "year", 2026, 2025)
+        assert caplog.text.count("days and nights come without sleep") == 1, "not for each year"
+        (wellness,) = facts_of(world.settings, "garmin", "wellness")
+        assert (wellness.state, "refused: sleep (403), weight (404); each pull asks again" in wellness.text) == (
+            "ok",
+            True,
+        )
         assert values(world, DAY) == known | {"steps": 5_000, "hrv_rmssd": 62}, "a refusal says nothing of a number"
         world.subject.put_day(date(2024, 12, 31), hrv_rmssd=63)
         world.subject.fail(path=f"{HRV}/2024-01-01", exact=False, kind="status", status=404)
