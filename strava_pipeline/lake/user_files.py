@@ -5,8 +5,7 @@ core/insights/goals.py defines its format.
 
 import hashlib
 import tomllib
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from datetime import date
+from collections.abc import Callable, Mapping, MutableMapping
 from itertools import pairwise
 from typing import Any
 
@@ -14,7 +13,7 @@ import tomlkit
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem, warning
-from strava_pipeline.core.insights.athlete import low_maxima
+from strava_pipeline.core.insights.athlete import Estimates, low_maxima
 from strava_pipeline.core.insights.goals import Goals, GoalsError, read_goals
 from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.lake.locks import locked
@@ -28,7 +27,7 @@ class UnusableGoalsError(PipelineError):
     """goals.toml exists and can't be used; the message says where and why."""
 
 
-def goals_health(lake: Lake, estimates: Sequence[tuple[float, date]]) -> Fact:
+def goals_health(lake: Lake, estimates: Estimates) -> Fact:
     """Whether goals.toml can be used, for `doctor`. `estimates`: as of `low_maxima`."""
     if not lake.goals.exists():
         return ok(GOALS, f"none set: there is no {lake.goals}")
@@ -77,9 +76,7 @@ def goals_document(lake: Lake) -> dict[str, Any]:
     return _read(lake)[1]
 
 
-def write_goals(
-    lake: Lake, values: Mapping[Place, Any], seal: str, estimates: Sequence[tuple[float, date]] = ()
-) -> None:
+def write_goals(lake: Lake, values: Mapping[Place, Any], seal: str, estimates: Estimates = ()) -> None:
     """Write values into goals.toml, for its owner alone; None removes one, and a table that has none left.
 
     `estimates`: as of `low_maxima`. Comments and order stay. Raises MisuseError if the file was changed since it had this

@@ -297,10 +297,5 @@ def check() -> None:
     show(
         {"goals": goals, "athlete": found.athlete, "services": found.services},
         advice=[*(advice if found.ungrouped_power else []), *sorted(low), f"{lake.goals} can be followed."],
-        forms={
-            **_amounts(units),
-            "threshold_pace": lambda pace: speed(1000 / pace, "run", units),
-            "ftp": "{:g} W".format,
-            **dict.fromkeys(("threshold_heartrate", "max_heartrate", "resting_heartrate"), "{:g} bpm".format),
-        },
+        forms=_amounts(units) | {"threshold_pace": lambda pace: speed(1000 / pace, "run", units)},
     )

@@ -106,11 +106,11 @@ def read_athlete(entries: Any, faults: list[str]) -> tuple[AthleteFrom, ...]:
     return _held(given)
 
 
-def low_maxima(athlete: Sequence[AthleteFrom], estimates: Sequence[tuple[float, date]]) -> set[str]:
-    """Each maximum that isn't above the threshold of its days and group, as a fault; loads take the threshold for it.
+Estimates = Sequence[tuple[float, date]]  # of thresholds, in bpm, each with the day of its effort
 
-    `estimates`: thresholds that hold where none is said, in bpm, each from the day of its effort on for a year.
-    """
+
+def low_maxima(athlete: Sequence[AthleteFrom], estimates: Estimates) -> set[str]:
+    """Each maximum that isn't above the threshold of its days and group, as a fault; an estimate holds for a year."""
     found = set()
     for each in athlete:
         lately = [
@@ -120,8 +120,8 @@ def low_maxima(athlete: Sequence[AthleteFrom], estimates: Sequence[tuple[float, 
             threshold = of.threshold_heartrate or max(lately, default=0)
             if of.max_heartrate and of.max_heartrate <= threshold:
                 whose = "" if of.threshold_heartrate else " that is estimated from your hardest efforts"
-                low = f"{of.max_heartrate:g} bpm is not above the threshold of {threshold:.4g} bpm{whose}"
-                found.add(f"max_heartrate: {low}")
+                low = f"{of.max_heartrate:g} bpm is not above the threshold of {threshold:.4g} bpm"
+                found.add(f"max_heartrate: {low}{whose}")
     return found
 
 

@@ -59,7 +59,6 @@ OFFERED = {"display": DISPLAY, "groups": GROUPS, "measures": MEASURES, "interval
 """What a further value can be of, as the form's lists name it."""
 ALWAYS_BEFORE, OFFERED_BEFORE = "add.always", "add.offered"  # the tick for all days before, and what the page offered
 _DAY = "its first day"
-_FIRST = date(1900, 1, 1)  # of a value or a service
 _ROWS = {
     "add.goal": ("", "", "", "how much"),
     "add.athlete": (_DAY, "", "value"),
@@ -121,7 +120,7 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any], 
     except (ValueError, TypeError, KeyError, RecursionError):  # of JSON, or of what a form of ours would hold
         raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
     days = [day for value in found.values() for day in (value if isinstance(value, list) else [value])]
-    if far := [day for day in days if isinstance(day, date) and not _FIRST <= day <= today + timedelta(days=1)]:
+    if far := [day for day in days if isinstance(day, date) and not date(1900, 1, 1) <= day <= today + timedelta(1)]:
         raise ProblemError(400, f"{far[0]} is before 1900 or after tomorrow.")
     return found | removed
 

@@ -47,9 +47,7 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
 
 
 def _reached(form: QueryParams, site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:
-    """For how many activities the form's further value would count, and whether it is for all days before, too: as is usual,
-    until the tick is another one than was `offered`.
-    """
+    """For how many activities the form's further value would count; `ticked` as is usual, or as chosen, unlike `offered`."""
     try:
         day, what, *_ = form.getlist("add.athlete") or (str(site.today), next(iter(goal_fields.YOURS)))
         span = goal_fields.span_of(goals_document(site.lake), date.fromisoformat(day), what)
