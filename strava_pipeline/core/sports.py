@@ -35,8 +35,8 @@ GROUP_OF: dict[str, str] = {sport: group for group, sports in SPORTS.items() for
 
 
 def sport_name(sport: str) -> str:
-    """A sport in words: `Mountain bike ride`, `E-bike ride`, `Run`; `Driving general` for `driving_general`."""
-    words = _CAPITALS.sub(" ", sport).replace("_", " ").split(" ")
+    """A sport in words: `Mountain bike ride`, `E-bike ride`, `Run`; `Driving` for `driving_general`."""
+    words = _CAPITALS.sub(" ", sport.removesuffix("_general")).replace("_", " ").split(" ")
     words = [f"E-{words[1]}", *words[2:]] if words[0] == "E" and len(words) > 1 else words
     return " ".join([words[0][:1].upper() + words[0][1:].lower(), *(word.lower() for word in words[1:])])
 

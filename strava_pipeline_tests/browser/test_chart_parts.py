@@ -26,6 +26,8 @@ def test_values_have_the_texts_of_the_pages_and_an_axis_the_range_that_matters(c
     for dates, text in days.items():
         page.evaluate("dates => { document.documentElement.dataset.dates = dates; }", dates)
         assert page.evaluate("chartParts.dayText(Date.UTC(2026, 8, 5) / 1000)") == text
+    assert page.evaluate("chartParts.onDay(Date.UTC(2026, 8, 5) / 1000, 'numeric')") == "5 Sep 2026"
+    assert page.evaluate("chartParts.onDay(Date.UTC(2026, 8, 5) / 1000)") == "5 Sep"
     steady = [0, None, 0.1, *[2.5 + n / 1000 for n in range(100)], 9.0]
     assert page.evaluate("values => chartParts.innerRange(values)", steady) == pytest.approx([2.497, 2.603], abs=0.005)
     assert page.evaluate("values => chartParts.innerRange(values)", [None, 0]) is None

@@ -12,6 +12,7 @@ from strava_pipeline.core.sports import (
     OTHER,
     SPORTS,
     chosen_sports,
+    sport_name,
     sport_type,
     typed_sports,
     unknown_sports,
@@ -27,6 +28,11 @@ def test_every_sport_of_strava_is_in_one_group_and_one_only() -> None:
 
 def test_rides_are_at_least_those_that_the_deprecated_type_calls_so() -> None:
     assert {"Ride", "VirtualRide", "GravelRide", "MountainBikeRide"} <= set(SPORTS["ride"].split())
+
+
+def test_sports_have_names_for_a_person() -> None:
+    names = {"MountainBikeRide": "Mountain bike ride", "EBikeRide": "E-bike ride", "driving_general": "Driving"}
+    assert {each: sport_name(each) for each in names} == names
 
 
 def test_a_new_sport_is_reported() -> None:

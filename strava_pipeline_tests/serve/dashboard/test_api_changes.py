@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from strava_pipeline.core.insights.goals import USUAL_DATES
 from strava_pipeline.lake.changes import Outcome, record_outcome, verdicts
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
@@ -17,6 +18,7 @@ from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.changes.deciding import Wanted, decide
 from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting_changes
+from strava_pipeline.serve.dashboard.rendering import _templates as environment
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.lake.insight_rows import put
 from strava_pipeline_tests.providers.test_comparing import two_names_differ
@@ -41,6 +43,27 @@ def world(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
 def api(world: World) -> Iterator[TestClient]:
     with served(world.settings, time=datetime.now(UTC)) as made:
         yield made.browser()
+
+
+def test_a_file_names_its_service_once_and_a_month_says_how_what_it_requires_is_proposed() -> None:
+    file = {"kind": "download_file", "title": None, "old": None, "new": "toy", "source": "toy", "seal": "s"}
+    one = {"changes": {"k": {**file, "status": "proposed", "awaits_publish": False}}}
+    waiting = [("disk", "download_file", [("k", file)])]
+    more = {
+        "decided": "",
+        "form_token": "",
+        "is_out_of_band": False,
+        "left_out": 0,
+        "month": MONTH,
+        "page": 1,
+        "pages": 1,
+    }
+    values = {**more, "status": "requires_action", "units": "km", "zone": UTC}
+    shown = environment(USUAL_DATES).get_template("month_changes.html").render
+    assert words(shown(**values, **one, waiting=waiting)).count("Toy") == 1
+    nothing = {"changes": {}, "waiting": []}
+    assert "waits for you. Pull and compare it" in shown(**values, **nothing)
+    assert "Pull and compare it" not in shown(**{**values, **nothing, "status": "in_sync"})
 
 
 @pytest.mark.dear

@@ -232,6 +232,10 @@ def test_a_long_name_is_cut_in_the_list(site: TestClient) -> None:
     assert '<option value="Ride" selected>Ride</option>' in text
 
 
+def test_a_sport_that_is_not_known_is_left_out(site: TestClient) -> None:
+    assert "<p>1 Apr 2025, 08:00" in page(site, "/activities/9")
+
+
 @pytest.mark.dear
 def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
@@ -437,7 +441,10 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     assert (words(text).count("· unread"), text.count("&lt;script&gt;")) == (2, 2)
     assert "Notifications 2 unread" in words(page(site_without_data, "/providers")), "each page has their number"
     shown = re.findall(r'name="id" value="([^"]+)"', text)
-    notify(lake, "error", "Later", NOW)
+    assert "<code>strava-pipeline doctor</code>" in text
+    notify(lake, "error", "Later, by `flow`", NOW, link="/activities/1")
+    text = page(site_without_data, "/notifications")
+    assert ('<a href="/activities/1">' in text, "by <code>flow</code>" in text) == (True, True)
 
     def mark(how: str, ids: list[str]) -> str:
         return site_without_data.post("/notifications", data={"mark": how, "id": [*ids, "nobody"]}).text

@@ -11,11 +11,12 @@ const chartParts = (() => {
   const day = { label: "day", value: (_, at) => at === null ? "" : dayText(at) };
   const line = (label, name, more = {}) => ({ label, stroke: colour(name), width: 2, points: { show: false }, ...more });
   const size = (box, height = 260) => ({ width: Math.max(240, box.clientWidth), height });
-  const onDay = (at, year) => new Date(at * 1000).toLocaleDateString("en-GB", { day: "numeric", month: "short", year, timeZone: "UTC" });
+  const monthOf = (day) => day.toLocaleDateString("en-US", { month: "short", timeZone: "UTC" }); // in en-GB September has four letters
+  const onDay = (at, year) => { const day = new Date(at * 1000); return `${day.getUTCDate()} ${monthOf(day)}${year ? ` ${day.getUTCFullYear()}` : ""}`; };
   // a day in the form that goals.toml says, as the texts of the page have it
   const dayText = (at) => {
     const day = new Date(at * 1000), pad = (n) => String(n).padStart(2, "0");
-    const words = { mmm: day.toLocaleDateString("en-US", { month: "short", timeZone: "UTC" }), yyyy: day.getUTCFullYear(), mm: pad(day.getUTCMonth() + 1), dd: pad(day.getUTCDate()), d: day.getUTCDate() };
+    const words = { mmm: monthOf(day), yyyy: day.getUTCFullYear(), mm: pad(day.getUTCMonth() + 1), dd: pad(day.getUTCDate()), d: day.getUTCDate() };
     return document.documentElement.dataset.dates.replace(/mmm|yyyy|mm|dd|d/g, (part) => words[part]);
   };
 
