@@ -168,7 +168,7 @@ def listings_health(lake: Lake) -> Fact:
     faults = [f"manifest.json of {some_of(unread, NAMED)} can't be read"] if unread else []
     faults += [f"{some_of(damaged, NAMED)}: missing or damaged"] if damaged else []
     named = sorted({lake.source_of(path.parent) for path in (*unread, *(page.parent for page in damaged))})
-    again = ["run-all" if name == STRAVA else f"providers pull {name} --all" for name in named]
+    again = [{STRAVA: "run-all"}.get(name, f"providers pull {name} --all") for name in named]
     fix = (
         "Restore the files from a backup. Without one, the next run writes a manifest again from its pages. A page's activities "
         "are listed again, and the page is noted as lost, by:\n"
