@@ -2,6 +2,7 @@
 
 import zlib
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -132,6 +133,20 @@ def test_the_box_where_one_is_most_is_rounded_outwards(
     assert home_box(published, new_lake(tmp_path_factory.mktemp("empty") / "data"), ME) is None
 
 
+def test_the_box_is_around_what_most_activities_came_through(
+    published: Connection, new_lake: NewLake, tmp_path: Path
+) -> None:
+    """Eleven runs through one tile, in two years, and a long hike elsewhere."""
+    lake = new_lake(tmp_path / "data")
+    x, y = tile_of(48.71, 2.25, 14)
+    hike = [(ME, "walk", 14, 8508 + n, 5970, 1) for n in range(20)]
+    for year, runs in ((2024, 5), (2025, 6)):
+        write_heat_tiles(lake, year, [(ME, "run", 14, x, y, runs), *hike])
+    box = home_box(published, lake, ME)
+    assert box is not None
+    assert box.west < 2.25 < box.east < 2.5
+
+
 COLOURS = [bytes([level] * 3) for level in (1, 2, 3, 4)]
 
 
@@ -146,12 +161,16 @@ def counted(new_lake: NewLake, tmp_path_factory: pytest.TempPathFactory) -> Lake
         rows = [("ride", *place, min(count, most)) for *place, count in (*corner, *places)]
         rows += [("run", *place, count - most) for *place, count in (*corner, *places) if count > most > 1]
         rows = [(ME, *row) for row in rows] + [(ME + 1, *rows[0])]
-        path = made.data_dir / "heat_tiles" / f"year={year}" / "heat_tiles.parquet"
-        path.parent.mkdir(parents=True)
-        names = ("athlete_id", "sport_group", "zoom", "x", "y", "activities")
-        schema = {name: HEAT_TILES.polars_schema[name] for name in names}
-        pl.DataFrame(rows, schema, orient="row").write_parquet(path)
+        write_heat_tiles(made, year, rows)
     return made
+
+
+def write_heat_tiles(lake: Lake, year: int, rows: list[tuple[Any, ...]]) -> None:
+    path = lake.data_dir / "heat_tiles" / f"year={year}" / "heat_tiles.parquet"
+    path.parent.mkdir(parents=True)
+    names = ("athlete_id", "sport_group", "zoom", "x", "y", "activities")
+    schema = {name: HEAT_TILES.polars_schema[name] for name in names}
+    pl.DataFrame(rows, schema, orient="row").write_parquet(path)
 
 
 def pixels(picture: bytes) -> dict[tuple[int, int], int]:

@@ -1,4 +1,4 @@
-"""The part of the map where most tracks are, for which streets are useful. Contains positions, for the athlete's own screen."""
+"""The part of the map where the athlete is most, for which streets are useful. Contains positions, for the athlete alone."""
 
 from dataclasses import dataclass
 from math import ceil, cos, floor, radians
@@ -38,7 +38,7 @@ class HomeBox(Box):
 
 
 def home_box(connection: Connection, lake: Lake, athlete_id: int) -> HomeBox | None:
-    """The part of the map with most of the athlete's tracks, or None if there is none yet."""
+    """The part of the map around the place that most activities came through, or None if there is none yet."""
     files = measured_files(lake, HEAT_TILES)
     asked = {"files": files, "athlete_id": athlete_id, "zoom": _ZOOM, "side": 2 ** (_ZOOM - _SQUARE_ZOOM)}
     for row in rows_of(connection, "home_tiles", asked) if files else []:
