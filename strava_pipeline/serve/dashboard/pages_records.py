@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
+from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import (
     Record,
@@ -34,7 +35,16 @@ def records(request: Request, snapshot: Snapshot, owner: CurrentOwner, only: Cur
     year = shown_year(snapshot, owner)
     rows = records_of(snapshot, owner.athlete.id, year, owner.today)
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
-    values = {"year": year, "groups": groups, "apart": apart, "only": only, "choices": choices_of(snapshot)}
+    timed = [row for row in rows if row.record in DISTANCES]
+    told = {each["told_by"] for row in timed for each in (row.of_all, row.of_year, *row.of_weeks.values()) if each}
+    values = {
+        "year": year,
+        "groups": groups,
+        "apart": apart,
+        "only": only,
+        "choices": choices_of(snapshot),
+        "told": told,
+    }
     summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
     return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
