@@ -35,19 +35,16 @@ def records(request: Request, snapshot: Snapshot, owner: CurrentOwner, only: Cur
     year = shown_year(snapshot, owner)
     rows = records_of(snapshot, owner.athlete.id, year, owner.today)
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
-    timed = [row for row in rows if row.record in DISTANCES]
-    told = {each["told_by"] for row in timed for each in (row.of_all, row.of_year, *row.of_weeks.values()) if each}
-    values = {
-        "year": year,
-        "groups": groups,
-        "apart": apart,
-        "only": only,
-        "choices": choices_of(snapshot),
-        "told": told,
-    }
+    values = {"year": year, "groups": groups, "apart": apart, "only": only, "choices": choices_of(snapshot)}
     summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
-    return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
+    return render(request, "records.html", {**values, "told": _told(rows), "summary": summary, "streaks": streaks})
+
+
+def _told(rows: Iterable[Record]) -> set[str]:
+    """How the times among them were measured."""
+    timed = [row for row in rows if row.record in DISTANCES]
+    return {each["told_by"] for row in timed for each in (row.of_all, row.of_year, *row.of_weeks.values()) if each}
 
 
 def _streaks(longest: Mapping[str, Values], summary: YearSummary | None) -> dict[str, tuple[Values, Streak | None]]:
