@@ -223,7 +223,7 @@ _FOR_PROGRAMS = ("athlete_id", "by_month", "units", "ahead", "on_pace", "over", 
 def _print_year(summary: "YearSummary") -> None:
     from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.core.insights.goals import group_name, record_name, record_text
-    from strava_pipeline.core.insights.page import goal_rows, how_told
+    from strava_pipeline.core.insights.page import goal_rows, how_told, record_place
     from strava_pipeline.verbs.views import show
 
     records = [
@@ -233,9 +233,9 @@ def _print_year(summary: "YearSummary") -> None:
             "value": record_text(each.value, each.unit, each.record, summary.units, each.group, each.at_most),
             "on": each.on_day,
             "how": how_told(each.told_by, each.measured_by),
+            "of all years": "the best" if each.all_time else "",
         }
-        for each in summary.records
-        if each.all_time
+        for each in sorted(summary.records, key=lambda each: (each.group, record_place(each.record)))
     ]
     found = {name: value for name, value in year_json(summary).items() if value != 0 and name != "pacing"}
     shown = found | {"records": records, "goals": goal_rows(summary)}

@@ -360,7 +360,8 @@ def test_what_is_computed_is_marked_what_is_lacking_counted(make_rig: Make, type
     (tmp_path / "ride.gpx").write_bytes(a_gpx(59, sport="cycling"))
     rig.import_files(tmp_path / "ride.gpx")
     typed = type_on(rig)
-    assert "activities without climb: 1" in typed("insights", "--year", str(YEAR)).out
+    shown = typed("insights", "--year", str(YEAR)).out
+    assert ("activities without climb: 1" in shown, "of all years" in shown) == (True, True)
     told = asked(typed, "--year", str(YEAR))
     assert (told["activities_without_moving_time"], told["activities_without_climb"]) == (0, 1)
     assert {each["record"]: each["told_by"] for each in told["records"]}["longest_moving_time"] == "computed"

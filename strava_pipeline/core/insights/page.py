@@ -70,6 +70,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
             for sport, group, sums in summary.by_sport
         ],
         "records": _records(summary, names or {}),
+        "told": {each.told_by for each in summary.records if each.record in DISTANCES},
         "names": names is not None,
         "eddington": [(group_name(each.group), each) for each in summary.eddington],
         "gear": [

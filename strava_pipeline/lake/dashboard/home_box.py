@@ -1,4 +1,4 @@
-"""The part of the map where the athlete is most, for which streets are useful: positions, for the athlete's own screen."""
+"""The part of the map where the athlete is most, for which streets are useful. Contains positions, for the athlete alone."""
 
 from dataclasses import dataclass
 from math import ceil, cos, floor, radians

@@ -39,8 +39,8 @@ def calendar(
     values = _values(snapshot, owner, int(period[:4]))
     if len(period) > len("2026"):
         found = calendar_month(snapshot, owner.athlete.id, period, begins=values["begins"])
-        links = {"beside": _months_beside(period, values), "known_months": known_months(site_of(request))}
-        return render(request, "calendar_month.html", {**values, **links, "found": found})
+        values |= {"beside": _months_beside(period, values), "known_months": known_months(site_of(request))}
+        return render(request, "calendar_month.html", values | {"found": found})
     asked = {"begins": values["begins"], "by": _AMOUNTS[by]}
     year = calendar_year(snapshot, owner.athlete.id, int(period), values["today"], **asked)
     return render(request, "calendar_year.html", {**values, "found": year, "by": by, "hours": HOURS})

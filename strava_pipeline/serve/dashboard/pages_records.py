@@ -7,6 +7,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
+from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.lake.dashboard.activity_list import choices_of
 from strava_pipeline.lake.dashboard.bests import (
     Record,
@@ -37,7 +38,13 @@ def records(request: Request, snapshot: Snapshot, owner: CurrentOwner, only: Cur
     values = {"year": year, "groups": groups, "apart": apart, "only": only, "choices": choices_of(snapshot)}
     summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
-    return render(request, "records.html", {**values, "summary": summary, "streaks": streaks})
+    return render(request, "records.html", {**values, "told": _told(rows), "summary": summary, "streaks": streaks})
+
+
+def _told(rows: Iterable[Record]) -> set[str]:
+    """How the times among them were measured."""
+    timed = [row for row in rows if row.record in DISTANCES]
+    return {each["told_by"] for row in timed for each in (row.of_all, row.of_year, *row.of_weeks.values()) if each}
 
 
 def _streaks(longest: Mapping[str, Values], summary: YearSummary | None) -> dict[str, tuple[Values, Streak | None]]:

@@ -46,13 +46,8 @@ def report(
     values = _values(site_of(request).lake, snapshot, owner, year, show, sport)
     if values is None:
         raise ProblemError(404, f"There is no activity in {year} or before it, or the year has not begun.")
-    values |= {
-        "known_months": known_months(site_of(request)),
-        "only": only,
-        "choices": choices_of(snapshot),
-        "fault": owner.fault,
-    }
-    return render(request, "year.html", values)
+    values |= {"only": only, "choices": choices_of(snapshot), "fault": owner.fault}
+    return render(request, "year.html", values | {"known_months": known_months(site_of(request))})
 
 
 def _values(

@@ -13,6 +13,7 @@ import pytest
 from pydantic import SecretStr
 from starlette.testclient import TestClient
 
+from strava_pipeline.core.insights.goals import USUAL_DATES
 from strava_pipeline.core.insights.table_columns import without_empty_columns
 from strava_pipeline.core.track_measures import DISTANCES
 from strava_pipeline.environment.settings import Settings
@@ -37,6 +38,7 @@ from strava_pipeline.serve.dashboard.display import (
     years,
 )
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
+from strava_pipeline.serve.dashboard.rendering import _templates
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
@@ -230,6 +232,20 @@ def test_a_long_name_is_cut_in_the_list(site: TestClient) -> None:
     assert "x" * 119 + "…" in text
     assert "x" * 121 not in text
     assert '<option value="Ride" selected>Ride</option>' in text
+
+
+@pytest.mark.parametrize(
+    ("told", "shown"),
+    [
+        ([], ""),
+        (["track"], "Times come out of the track"),
+        (["track", "best_effort"], "Times are Strava"),
+    ],
+)
+def test_how_times_are_measured_is_said_where_there_are_any(told: list[str], shown: str) -> None:
+    page = _templates(USUAL_DATES).from_string('{% import "parts.html" as parts %}{{ parts.how_told(told) }}')
+    text = words(page.render(told=told))
+    assert (text.startswith(shown), bool(text)) == (True, bool(told))
 
 
 def test_a_sport_that_is_not_known_is_left_out(site: TestClient) -> None:
