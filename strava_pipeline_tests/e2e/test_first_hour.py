@@ -56,7 +56,7 @@ def test_from_an_empty_folder_to_the_activities_of_a_watch(tmp_path: Path, monke
             opened = requests.get(until(lambda: noted.exists() and noted.read_text(), bool), timeout=PATIENCE)
             shown.press(CTRL_C)
             assert shown.read_to_the_end() == 0, shown.seen
-        assert "This week" in opened.text
+        assert "ride of 2025-07-01" in opened.text
         assert (intervals.secret in shown.seen, "Body" in opened.text) == (False, True)
         year, _, rest = shown.seen.partition(" is here: in another terminal, ")
         assert ("Published" in year, "Published" in rest, "service up" in rest) == (True, True, True)

@@ -265,7 +265,9 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
     put(lake, [activity(3, "2023-05-03T08:00", weighted_average_watts=210, **metered)])
     publish(lake)
     no_normalised = "It does not go by power: no service gave a normalised power, and it is computed of 20 minutes"
-    no_track = "Time in zones is summed from a track, and there is none here."
+    no_track = (
+        "Time in zones is summed from a track with a point every ten seconds or more often, and there is none here."
+    )
     with served(settings_of(tmp_path), time=NOW) as made:
         site = made.browser()
         for number, told, untold in (
