@@ -20,7 +20,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
-from itertools import pairwise
 from math import isfinite
 from typing import Any, Literal, get_args
 
@@ -193,14 +192,14 @@ def _read_group(
         amounts = _amounts(value)
         if amounts is None:
             faults.append(
-                f"{place} {goal}: {value!r} is not a number above 0 and below 1e9, nor a rising list of one to {MOST} of them"
+                f"{place} {goal}: {value!r} is not a number above 0 and below 1e9, nor a list of one to {MOST} of them"
             )
         elif measure.name == "activities" and any(amount % 1 for amount in amounts):
             faults.append(f"{place} {goal}: {value!r} is not whole, as a number of activities is")
         elif (year, group, measure.name) in found:
             faults.append(f"{place} {goal}: there is another goal of {_title(measure)} already")
         else:
-            found[year, group, measure.name] = tuple(amount * size for amount in amounts)
+            found[year, group, measure.name] = tuple(sorted({amount * size for amount in amounts}))
 
 
 def _title(measure: Measure) -> str:
@@ -217,8 +216,7 @@ def _amounts(value: Any) -> list[float] | None:
         isinstance(amount, int | float) and not isinstance(amount, bool) and 0 < amount <= _LARGEST
         for amount in amounts
     )
-    is_rising = usable and all(one < other for one, other in pairwise(amounts))
-    return [float(amount) for amount in amounts] if is_rising and 1 <= len(amounts) <= MOST else None
+    return [float(amount) for amount in amounts] if usable and 1 <= len(amounts) <= MOST else None
 
 
 def scaled(measure: str, amount: float, units: Units) -> tuple[float, str]:

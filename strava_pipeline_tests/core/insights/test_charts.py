@@ -107,7 +107,7 @@ def test_a_map_shows_the_region_with_most_cells_and_nothing_of_a_zone() -> None:
     ("sport", "words"),
     [
         ("Ride", "Ride"),
-        ("driving_general", "Driving general"),
+        ("driving_general", "Driving"),
         ("MountainBikeRide", "Mountain bike ride"),
         ("EBikeRide", "E-bike ride"),
         ("EMountainBikeRide", "E-mountain bike ride"),

@@ -13,11 +13,12 @@ WITH timed AS (
 stepped AS (
     SELECT
         *,
-        radians(latitude) AS north,
-        lag(north IGNORE NULLS) OVER in_order AS before,
-        sin((north - before) / 2) ** 2
-            + cos(north) * cos(before) * sin(radians(longitude - lag(longitude IGNORE NULLS) OVER in_order) / 2) ** 2 AS haversine,
-        if(latitude IS NULL, NULL, coalesce(2 * 6371008.8 * asin(sqrt(haversine)), 0)) AS step
+        radians(nullif(latitude, 'nan')) AS north,
+        radians(nullif(longitude, 'nan')) AS east,
+        lag(north IGNORE NULLS) OVER in_order AS north_before,
+        lag(east IGNORE NULLS) OVER in_order AS east_before,
+        sin((north - north_before) / 2) ** 2 + cos(north) * cos(north_before) * sin((east - east_before) / 2) ** 2 AS haversine,
+        if(north IS NOT NULL, 2 * 6371008.8 * asin(sqrt(least(coalesce(haversine, 0), 1))), NULL) AS step
     FROM timed
     WINDOW in_order AS (ORDER BY place)
 ),
