@@ -46,7 +46,8 @@ GEAR_LINKS = Table(
 )
 GEAR_ITEMS = Table(
     "gear_items",
-    "Every piece of gear that a source shows or its present activities name, and the thing that it is (`gear_links`).",
+    "Every piece of gear that a source shows or its present rows name, and the thing that it is (`gear_links`). What a thing has "
+    "done is in `gear_mileage`.",
     (
         Column("item", Kind.TEXT, "the thing: its name, if pieces of it are linked, or else source:piece"),
         *_PIECE,
@@ -55,7 +56,7 @@ GEAR_ITEMS = Table(
         Column("item_name", Kind.TEXT, "the name of the thing"),
         Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
         Column("is_linked", Kind.BOOLEAN, "a person linked it"),
-        Column("activities", Kind.BIGINT, "present activities of the source that name it"),
+        Column("rows", Kind.BIGINT, "present rows of the source that name it, those of doubtful and cut activities among them"),
         Column("distance_m", Kind.DOUBLE, "their distance", "m"),
         Column("moving_time_seconds", Kind.BIGINT, "their time in motion", "s"),
         Column("first_on", Kind.DATE, "first used, by these"),

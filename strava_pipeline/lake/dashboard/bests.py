@@ -76,7 +76,7 @@ def month_sums(connection: Connection, athlete_id: int) -> dict[str, Values]:
 
 @dataclass(frozen=True, slots=True)
 class GearUse:
-    """Gear by service and by its id there, with the totals of that service's own activities (m, s).
+    """Gear by service and by its id there, with the totals of that service's own rows (m, s).
 
     `things`: by item (`gear_items`), with the totals of all activities; linked gear is one.
     `maintenance`: by gear and service (a chain, tyres) the service intervals of goals.toml, and the distance since.

@@ -444,7 +444,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
     assert "Old shoes retired Not used yet." in seen, "what nobody measured is not 0"
     assert re.findall(r"(\w+) , chain : no activity has gear", seen) == ["Lost"]
     piece = site.get("/api/gear").json()["gear"]["strava"]["g9"]
-    assert (piece["activities"], piece["distance_m"], piece["moving_time_seconds"]) == (0, None, None)
+    assert (piece["rows"], piece["distance_m"], piece["moving_time_seconds"]) == (0, None, None)
 
 
 def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_enable_one(

@@ -1,4 +1,4 @@
--- The things that an activity can be of, by the piece that activities name most, also where none does; what is retired comes last. `pieces`:
+-- The things that an activity can be of, by the piece that rows name most, also where none does; what is retired comes last. `pieces`:
 -- all that a person may have said. `twin_at`: the service, where several things have the name.
 SELECT
     key,
@@ -8,7 +8,7 @@ SELECT
 FROM (
     SELECT
         any_value(item_name) AS name,
-        arg_max(source || ':' || gear_id, (activities, source, gear_id)) AS key,
+        arg_max(source || ':' || gear_id, (rows, source, gear_id)) AS key,
         flatten(list([source || ':' || gear_id, source || ':' || piece])) AS pieces,
         coalesce(bool_and(retired), false) AS is_retired
     FROM gear_items

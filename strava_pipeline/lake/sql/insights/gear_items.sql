@@ -1,12 +1,12 @@
--- Every piece of gear that a source shows or its present activities name, the thing that it is (linked pieces are one), and what these
--- activities say of it; NULL where none says. Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that
+-- Every piece of gear that a source shows or its present rows name, the thing that it is (linked pieces are one), and what these
+-- rows say of it; NULL where none says. Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that
 -- differ in case or in blanks.
 WITH named AS (
     SELECT
         coalesce(gear_source, source) AS source,
         coalesce(gear_id, trim(extra ->> '$.equipment')) AS spelling,
         CASE WHEN gear_id IS NULL THEN lower(nfc_normalize(spelling)) ELSE gear_id END AS piece,
-        count(*) AS activities,
+        count(*) AS rows,
         sum(CASE WHEN distance BETWEEN 0 AND 4e7 THEN distance END ORDER BY id) AS distance_m, -- as in counted_activities
         sum(CASE WHEN moving_time BETWEEN 0 AND 1e9 THEN moving_time END) AS moving_time_seconds,
         min(start_date_local::DATE) AS first_on,
@@ -20,8 +20,8 @@ pieces AS (
     SELECT
         source,
         piece,
-        arg_max(spelling, (activities, spelling)) AS spelling,
-        sum(activities)::BIGINT AS activities,
+        arg_max(spelling, (rows, spelling)) AS spelling,
+        sum(rows)::BIGINT AS rows,
         sum(distance_m ORDER BY spelling) AS distance_m,
         sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
         min(first_on) AS first_on,
@@ -38,7 +38,7 @@ SELECT
     coalesce(gear_links.item, name) AS item_name,
     gear.retired,
     gear_links.item IS NOT NULL AS is_linked,
-    coalesce(pieces.activities, 0) AS activities,
+    coalesce(pieces.rows, 0) AS rows,
     pieces.distance_m,
     pieces.moving_time_seconds,
     pieces.first_on,

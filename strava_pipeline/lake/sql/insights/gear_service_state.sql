@@ -6,7 +6,7 @@ WITH meant AS (
     JOIN gear_items AS items ON services.gear IN (items.name, items.gear_id) OR (items.is_linked AND services.gear = items.item)
 ),
 pieces AS (
-    SELECT gear, service, count(*) FILTER (gear_items.activities > 0) AS pieces, list_sort(list_distinct(list(item))) AS items
+    SELECT gear, service, count(*) FILTER (gear_items.rows > 0) AS pieces, list_sort(list_distinct(list(item))) AS items
     FROM meant
     JOIN gear_items USING (item)
     GROUP BY ALL
