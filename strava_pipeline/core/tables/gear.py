@@ -56,7 +56,11 @@ GEAR_ITEMS = Table(
         Column("item_name", Kind.TEXT, "the name of the thing"),
         Column("retired", Kind.BOOLEAN, "no longer used; NULL: unknown"),
         Column("is_linked", Kind.BOOLEAN, "a person linked it"),
-        Column("rows", Kind.BIGINT, "present rows of the source that name it, those of doubtful and cut activities among them"),
+        Column(
+            "rows",
+            Kind.BIGINT,
+            "present rows of the source that name it, those of doubtful and cut activities among them",
+        ),
         Column("distance_m", Kind.DOUBLE, "their distance", "m"),
         Column("moving_time_seconds", Kind.BIGINT, "their time in motion", "s"),
         Column("first_on", Kind.DATE, "first used, by these"),
