@@ -421,9 +421,9 @@ def test_gear_records_segments_and_a_year_are_the_warehouses(lake: Lake, publish
     assert (owner.athlete.id, owner.fault) == (ME, None)
     used = gear_use(published)
     assert [*used.gear] == [("strava", "b1"), ("strava", "g1"), ("unknown", "e1"), ("sheet", "gravel")]
-    assert used.gear["sheet", "gravel"]["activities"] == 3, "by whichever case"
+    assert used.gear["sheet", "gravel"]["rows"] == 3, "by whichever case"
     domane = used.gear["strava", "b1"]
-    assert (domane["name"], domane["activities"], domane["distance_m"], domane["moving_time_seconds"]) == (
+    assert (domane["name"], domane["rows"], domane["distance_m"], domane["moving_time_seconds"]) == (
         "Domane",
         2,
         40_000.0,
