@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from strava_pipeline.core.geodesy import EARTH_M
 from strava_pipeline.core.track_lines import HOLDS, LONG
 from strava_pipeline.lake.cut_tracks import counted_track
 from strava_pipeline.lake.dashboard.activities import FoundActivity
@@ -65,7 +66,14 @@ def thinned(connection: Connection, path: Path) -> TrackPoints | None:
     """The points in a file of one activity, joined to at most MOST_POINTS, gaps included; None without a point."""
     whole = "SELECT count(*), timezone('UTC', min(recorded_at)) FROM read_parquet($path, hive_partitioning = false)"
     ((recorded, begins_at),) = connection.execute(whole, {"path": str(path)}).fetchall()
-    asked = {"path": str(path), "most": MOST_POINTS, "most_gaps": _MOST_GAPS, "holds": HOLDS, "long": LONG}
+    asked = {
+        "path": str(path),
+        "most": MOST_POINTS,
+        "most_gaps": _MOST_GAPS,
+        "holds": HOLDS,
+        "long": LONG,
+        "earth_m": EARTH_M,
+    }
     rows = connection.execute(sql("dashboard/track_points").format(**_COLUMNS), asked).fetchall()
     columns = dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
     shown = {name: values for name, values in columns.items() if any(value is not None for value in values)}

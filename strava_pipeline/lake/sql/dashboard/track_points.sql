@@ -9,7 +9,7 @@ WITH timed AS (
         (epoch_us(recorded_at) - min(epoch_us(recorded_at)) OVER ()) / 1e6 AS time
     FROM read_parquet($path, hive_partitioning = false)
 ),
--- the step from the last position: the haversine formula, with the mean radius of the earth
+-- the step from the last position: the haversine formula
 stepped AS (
     SELECT
         *,
@@ -18,7 +18,7 @@ stepped AS (
         lag(north IGNORE NULLS) OVER in_order AS north_before,
         lag(east IGNORE NULLS) OVER in_order AS east_before,
         sin((north - north_before) / 2) ** 2 + cos(north) * cos(north_before) * sin((east - east_before) / 2) ** 2 AS haversine,
-        if(north IS NOT NULL, 2 * 6371008.8 * asin(sqrt(least(coalesce(haversine, 0), 1))), NULL) AS step
+        if(north IS NOT NULL, 2 * $earth_m * asin(sqrt(least(coalesce(haversine, 0), 1))), NULL) AS step
     FROM timed
     WINDOW in_order AS (ORDER BY place)
 ),
