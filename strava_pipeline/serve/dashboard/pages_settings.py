@@ -83,11 +83,13 @@ def change(request: Request, fields: Fields) -> Response:
 def change_goals(request: Request, fields: Fields, site: CurrentSite) -> Response:
     """Write goals.toml, publish what follows, and say what that moved; while a run is at work, ask for it."""
     values = goal_fields.values_in(fields, goals_document(site.lake), site.today)
+    is_of_athlete = any(place[0] == "athlete" for place in values)  # whose loads may move
     try:
-        write_goals(site.lake, values, first_of(fields, "seal"), estimated_thresholds(site.lake))
+        write_goals(
+            site.lake, values, first_of(fields, "seal"), estimated_thresholds(site.lake) if is_of_athlete else ()
+        )
     except GoalsError as error:
         raise ProblemError(400, goal_fields.in_words(str(error))) from None
-    is_of_athlete = any(place[0] == "athlete" for place in values)  # whose loads may move
     before = _loads(site) if is_of_athlete else set()
     if published_at(site.lake) is not None and not site.pipeline.publish():
         return written_page(request)
