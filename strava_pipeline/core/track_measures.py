@@ -112,7 +112,8 @@ def _mean_curve(points: pl.DataFrame, measure: str, durations: Sequence[float]) 
 def _dense_values(points: pl.DataFrame, measure: str) -> pl.DataFrame:
     """`timed_values` of a measure; none if they are usually more than HOLDS apart, as most of the time is then unknown."""
     timed = timed_values(points, measure, *_BELIEVABLE[measure])
-    return timed if timed.height < 2 or float(timed["t"].diff().median() or 0) <= HOLDS else timed.clear()  # type: ignore[arg-type]
+    usual = float(timed["t"].diff().median() or 0)  # type: ignore[arg-type]
+    return timed.clear() if usual > HOLDS else timed
 
 
 def _best_rises(t: pl.Series, energy: pl.Series, durations: Sequence[float]) -> list[tuple[float, float, float]]:

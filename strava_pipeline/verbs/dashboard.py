@@ -82,8 +82,15 @@ def _served(
     if house is None:
         from strava_pipeline.serve.dashboard.app import build_dashboard
 
-        build = partial(build_dashboard, settings, DashboardPipeline(settings), takes_files=workers == 1)
-        build = partial(build, behind_proxy=behind_proxy, link_command=link_command(settings), dagster=dagster)
+        build = partial(
+            build_dashboard,
+            settings,
+            DashboardPipeline(settings),
+            behind_proxy=behind_proxy,
+            link_command=link_command(settings),
+            dagster=dagster,
+            takes_files=workers == 1,
+        )
         return settings, lambda say: build(say=say), lambda url: _begin(settings, url, workers, opens=opens)
 
     from strava_pipeline.environment.process_owner import is_house

@@ -15,9 +15,9 @@ SELECT on_day, fitness, fatigue, form, load, methods, estimated_activities FROM 
 UNION ALL
 SELECT
     on_day + days::INTEGER AS day,
-    fitness * (41.0 / 42) ** days,
-    fatigue * (6.0 / 7) ** days,
-    fitness * (41.0 / 42) ** days - fatigue * (6.0 / 7) ** days,
+    fitness * (41.0 / 42) ** days AS fitness_then,
+    fatigue * (6.0 / 7) ** days AS fatigue_then,
+    fitness_then - fatigue_then,
     0,
     NULL,
     0
