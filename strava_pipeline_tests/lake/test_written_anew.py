@@ -29,7 +29,7 @@ LEFT = (
     "SELECT view_name, comment, list_sort(regexp_extract_all(sql, '\\w+')) FROM duckdb_views() WHERE NOT internal",
     "SELECT table_name, sql, comment FROM duckdb_tables()",
     "SELECT index_name, sql FROM duckdb_indexes()",
-    "SELECT function_name, parameters, macro_definition FROM duckdb_functions() WHERE NOT internal",
+    "SELECT function_name, parameters, list_sort(regexp_extract_all(macro_definition, '\\w+')) FROM duckdb_functions() WHERE NOT internal",
     "SELECT table_name, constraint_text FROM duckdb_constraints()",
     "SELECT table_name, column_name, data_type, comment FROM duckdb_columns() WHERE NOT internal",
     "SELECT sequence_name, last_value FROM duckdb_sequences()",

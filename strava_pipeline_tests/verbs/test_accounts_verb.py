@@ -124,7 +124,7 @@ def test_the_second_athlete_makes_the_dashboard_one_with_accounts_and_the_ui_of_
 ) -> None:
     def built() -> tuple[bool, bool, str]:
         settings = Settings.load().model_copy(update={"dashboard_lan": True})
-        _, build, _ = _served(settings, behind_proxy=False, opens=False, dagster="http://127.0.0.1:3000")
+        _, build, _ = _served(settings, 1, behind_proxy=False, opens=False, dagster="http://127.0.0.1:3000")
         site = build(lambda line: None).state.site
         site.records.close()
         ui = Address("127.0.0.1", 3000, "/dagster").url_for_links(settings)
