@@ -27,7 +27,7 @@ def list_(as_json: Json = False) -> None:
     with _snapshot() as connection:
         joined, others = matched_activities(connection), activity_pairs(connection)
     proposed = [pair for pair in others if pair.decided is None]
-    answer = {"activities": joined, "proposed": proposed, "decided": [pair for pair in others if pair.decided]}
+    answer = {"activities": joined, "decided": [pair for pair in others if pair.decided], "proposed": proposed}
     advice = ["`strava-pipeline matches join ID OTHER` makes two one, `… split ID OTHER` keeps them two."]
     nothing = "No activity was recorded twice."
     show(answer, as_json=as_json, nothing=nothing, advice=advice if proposed else [], most=MOST)

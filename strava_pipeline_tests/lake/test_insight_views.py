@@ -346,8 +346,9 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
 
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
     """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive; 6: a short
-    stretch, of which an effort may hold a part."""
+    stretch, of which an effort may hold a part; 7: 195 km at 263 km/h of nobody knows what."""
     more: list[dict[str, Any]] = [{}, {"flagged": True}, {"distance": 30_000.0, "elapsed_time": 2696}, {}, {}, {}]
+    more.append({"sport_type": None, "distance": 195_000.0, "elapsed_time": 2670})
     given = [
         activity(number, f"2024-0{number}-01T08:00", **{"sport_type": "Run", "flagged": False, **each})
         for number, each in enumerate(more, start=1)
