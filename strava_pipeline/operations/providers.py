@@ -82,9 +82,9 @@ def list_provider_activities(
             except LimitReachedError as error:
                 ending.stopped = error
             except (TransientError, RefusedError, GoneError) as error:
-                ending.problem = kind_problem(run, source, "gear", error)
+                ending.without = kind_problem(run, source, "gear", error)
     withheld = {source_id for manifest in report.manifests for source_id in manifest.withheld}
-    problems, advice = [ending.problem] if ending.problem else [], source.spec.withheld if withheld else ""
+    problems, advice = [ending.without] if ending.without else [], source.spec.withheld if withheld else ""
     beside = GearFetched(answers, problems, len(withheld) or None, advice)
     report = replace(report, calls=source.client.calls - calls)  # with those for the login and for gear
     return listing_report(asset, report, [beside], ending.stopped)
