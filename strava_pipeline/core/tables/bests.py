@@ -18,7 +18,9 @@ _MEASURED_BY = Column(
     "virtual: all of a virtual ride, run or row; NULL: no track has it",
 )
 _AT_MOST = Column(
-    "at_most", Kind.BOOLEAN, "it is the time over a greater distance: no longer one is known over this one"
+    "at_most",
+    Kind.BOOLEAN,
+    "it is the time over a greater distance, or its equal part of that: no longer one is known over this one",
 )
 _RECORD = Column(
     "record",

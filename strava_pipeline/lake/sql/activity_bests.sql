@@ -3,8 +3,8 @@
 -- the activity does, and where one is some metres short its time is drawn out to a whole kilometre, so that they may be a little slower
 -- than the truth, but no faster. A best effort is as the track's window of about that time was measured; where that is the device
 -- alone, a slower one of the track is there, too. Where nobody ever was as fast there is no time (`human_bests`), and of an activity
--- that went by a vehicle (`too_fast_activities`) nothing but what the track has without those stretches, if they are the lesser half. Over a distance with no time,
--- or a longer one than over a greater distance, the time over that one is `at_most`.
+-- that went by a vehicle (`too_fast_activities`) nothing but what the track has without those stretches, if they are the lesser half. Over a
+-- distance with no time, or a longer one than a greater distance tells (its time, or its equal part of it), that one is `at_most`.
 DELETE FROM activity_bests;
 
 INSERT INTO activity_bests BY NAME
@@ -118,17 +118,21 @@ believed AS (
     WHERE (timed.seconds >= lengths.least_seconds OR told_by = 'track') -- which knows what was downhill
       AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE holds_none)
 ),
--- over each distance the least of the times over it and over all greater ones
+-- over each distance the least of the times over it and over all greater ones; where such a one holds it n times, an n-th of that time,
+-- in whole seconds after one that was rounded
 fastest AS (
     SELECT
         activity_id,
         lengths.record,
         lengths.distance_m,
         is_device,
-        min(believed.it) OVER (PARTITION BY activity_id, is_device ORDER BY lengths.distance_m DESC) AS it
-    FROM (SELECT activity_id, sport_group, is_device, max(distance_m) AS longest FROM believed GROUP BY ALL) AS held
-    JOIN lengths ON lengths.sport_group = held.sport_group AND lengths.distance_m <= held.longest
-    LEFT JOIN believed USING (activity_id, is_device, distance_m)
+        min(CASE WHEN times < 2 THEN it ELSE struct_update(it, seconds := ceil((it.seconds + 1) / times)) END) AS it
+    FROM (
+        SELECT believed.*, lengths, floor(believed.distance_m / lengths.distance_m + 0.01) AS times
+        FROM believed
+        JOIN lengths ON lengths.sport_group = believed.sport_group AND lengths.distance_m <= believed.distance_m
+    )
+    GROUP BY ALL
 ),
 bests AS MATERIALIZED ( -- else DuckDB 1.5.5 waits for ever where a reader takes all rows of 150,000 activities with one thread
     SELECT
