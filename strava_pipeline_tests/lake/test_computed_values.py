@@ -80,6 +80,9 @@ def test_what_no_source_says_is_computed_and_named(stocked: Lake) -> None:
     assert three[1:] == (one[1], 8.0, 200, None, every), "estimated power makes no training stress"
     assert four == (None, one[1], None, None, None, ["elevation_gain_m"])
     assert five == (None, None, None, None, None, None)
+    speeds = [20_000 / 3600, 20_000 / 3600, 10.0, None, None]
+    for table in ("activity_list ORDER BY id", "activity_sums ORDER BY activity_id"):
+        assert [speed for (speed,) in ask(stocked, f"SELECT average_speed FROM {table}")] == speeds
 
 
 def test_totals_and_records_count_it(stocked: Lake) -> None:

@@ -69,6 +69,12 @@ ACTIVITY_SUMS = Table(
         Column("total_elevation_gain", Kind.DOUBLE, "climbed", "m"),
         Column("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
         Column("weighted_average_watts", Kind.DOUBLE, "normalised power", "W"),
+        Column(
+            "average_speed",
+            Kind.DOUBLE,
+            "average speed; where no source says it, the distance by the time in motion",
+            "m/s",
+        ),
         Column("computed", Kind.TEXTS, "the columns whose value no source says: computed of the track; NULL: none"),
     ),
 )

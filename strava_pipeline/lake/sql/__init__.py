@@ -211,8 +211,13 @@ def _sums(names: Mapping[str, str]) -> dict[str, str]:
         for name, (_, value) in _SUMS.items()
     ]
     listed = f"nullif(list_filter([{', '.join(cases)}], lambda name: name IS NOT NULL), [])"
+    sums = {name: f"coalesce({said[name]}, {value})" for name, (_, value) in _SUMS.items()}
+    sums["average_speed"] = (
+        "coalesce(CASE WHEN activities.average_speed BETWEEN 0 AND 1e3 THEN activities.average_speed END, "
+        f"CASE WHEN activities.distance BETWEEN 0 AND 4e7 THEN activities.distance END / nullif({sums['moving_time']}, 0))"
+    )
     return {
-        "sums": ",\n".join(f"coalesce({said[name]}, {value}) AS {name}" for name, (_, value) in _SUMS.items()),
+        "sums": ",\n".join(f"{value} AS {name}" for name, value in sums.items()),
         "computed": f"CASE WHEN track.activity_id IS NOT NULL THEN {listed} END",
     }
 

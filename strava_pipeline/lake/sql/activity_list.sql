@@ -31,7 +31,7 @@ SELECT
     moving_time,
     CASE WHEN elapsed_time BETWEEN 0 AND 1e9 THEN elapsed_time END AS elapsed_time,
     total_elevation_gain,
-    CASE WHEN average_speed BETWEEN 0 AND 1e3 THEN average_speed END AS average_speed,
+    average_speed,
     CASE WHEN average_heartrate BETWEEN 0 AND 300 THEN average_heartrate END AS average_heartrate,
     CASE WHEN average_watts BETWEEN 0 AND 1e4 THEN average_watts END AS average_watts,
     CASE WHEN suffer_score BETWEEN 0 AND 1e6 THEN suffer_score END AS suffer_score,
