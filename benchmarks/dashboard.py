@@ -152,10 +152,10 @@ def prepare(place: Place, count: int) -> None:
     """Publish `count` activities of eighteen years, half of them with splits and with measured tracks."""
     from strava_pipeline.lake.gold.publish import publish
     from strava_pipeline.lake.gold.warehouse import writing
-    from strava_pipeline.lake.routes import sync_routes
-    from strava_pipeline.lake.tile_visits import sync_tile_visits
-    from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
-    from strava_pipeline.lake.tracks import write_track
+    from strava_pipeline.lake.made.routes import sync_routes
+    from strava_pipeline.lake.made.tile_visits import sync_tile_visits
+    from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
+    from strava_pipeline.lake.made.tracks import write_track
 
     insights.prepare(place.folder, count)
     insights.fill(place)

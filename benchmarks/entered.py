@@ -46,7 +46,7 @@ def count_entered(work: Callable[[], object]) -> tuple[int, int]:
 def operations(place: Place) -> Callable[[], object]:
     """Pull a listing and make shards, without Dagster."""
     from strava_pipeline.core.sources import STRAVA
-    from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.lake.made.shards import write_shards
     from strava_pipeline.operations.merging import settle
     from strava_pipeline.operations.options import ListingOptions
     from strava_pipeline.operations.progress import LogProgress

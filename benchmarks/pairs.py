@@ -64,7 +64,7 @@ def floor(place: Place) -> Work:
 def compare(place: Place) -> Work:
     """Compare every pair that is new or changed, as the step `tracks` of a run does."""
     from strava_pipeline.lake.gold.warehouse import writing
-    from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs
+    from strava_pipeline.lake.made.recording_pairs import compare_pairs, due_pairs
 
     lake = place.lake
     shutil.copytree(place.folder / "source" / "readings", lake.readings, dirs_exist_ok=True)

@@ -32,7 +32,7 @@ def listing(place: Place) -> Work:
 
 
 def shards(place: Place) -> Work:
-    from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.lake.made.shards import write_shards
 
     run = _run_context(place)
 

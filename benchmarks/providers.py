@@ -43,7 +43,7 @@ def listing(place: Place) -> Work:
 
 
 def shards(place: Place) -> Work:
-    from strava_pipeline.lake.shards import write_shards
+    from strava_pipeline.lake.made.shards import write_shards
 
     years = place.years
     return lambda: sum(write_shards(place.lake, years.all, years).rows.values())

@@ -21,8 +21,8 @@ _YEAR, _START = 2026, datetime(2026, 1, 1, 8, tzinfo=UTC)
 
 def prepare(folder: Path, count: int) -> None:
     """Write the tracks of `count` runs to a folder."""
+    from strava_pipeline.lake.made.tracks import write_track
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.tracks import write_track
 
     rng, lake = random.Random(1), Lake(_source(folder))
     for number in range(1, count + 1):
@@ -57,7 +57,7 @@ def floor(place: Place) -> Work:
 def measure(place: Place) -> Work:
     """Measure every track that is new or changed, as the step `tracks` of a run does."""
     from strava_pipeline.lake.gold.warehouse import writing
-    from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
+    from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
 
     lake = place.lake
     shutil.copytree(_source(place.folder) / "tracks", lake.tracks, dirs_exist_ok=True)

@@ -17,7 +17,7 @@ from strava_pipeline_tests.processes import ran
 PARTS = 4
 OPTION = "--draw"
 # whose tests open warehouses
-ROOMS = ("ingest", "lake", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
+ROOMS = ("ingest", "lake", "lookups", "operations", "orchestrate", "providers", "serve", "trips", "verbs")
 
 
 def draw_of(repository: Path) -> int | None:

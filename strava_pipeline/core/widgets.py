@@ -1,7 +1,7 @@
 """A person's own cards: the settings in the head of a `.sql` file, and how the rows of its query are drawn.
 
 A file begins with comments such as `-- kind: bars`; one SELECT follows. Files are read, and queries run, by
-lake/dashboard/widgets.py.
+lookups/widgets.py.
 """
 
 import re

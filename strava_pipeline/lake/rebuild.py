@@ -64,8 +64,8 @@ from strava_pipeline.lake.imports.undo import (
     note_left_out,
 )
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import drop_imported_rows, write_shards
 from strava_pipeline.lake.paths import Lake, log_of
-from strava_pipeline.lake.shards import drop_imported_rows, write_shards
 from strava_pipeline.lake.sql import sql
 
 LOCK = "rebuild"

@@ -23,9 +23,9 @@ from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, spill_folder, unmark, writing
 from strava_pipeline.lake.gold.written_anew import note_deletion_for_good
 from strava_pipeline.lake.locks import is_live
+from strava_pipeline.lake.made.shards import drop_expired_rows
+from strava_pipeline.lake.made.tracks import remove_stream_tracks
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import drop_expired_rows
-from strava_pipeline.lake.tracks import remove_stream_tracks
 
 _DROPPED = "expired:gone"  # a note in the warehouse: how many had expired when shards were looked through
 _REMOVED = (

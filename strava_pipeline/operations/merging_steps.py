@@ -33,9 +33,9 @@ from strava_pipeline.lake.gold.quality import (
 )
 from strava_pipeline.lake.gold.warehouse import one_number, reading, writing
 from strava_pipeline.lake.imports.merge import merge_files
-from strava_pipeline.lake.made_files import measured_rows
-from strava_pipeline.lake.shards import write_shards
-from strava_pipeline.lake.tracks import track_sizes
+from strava_pipeline.lake.made.made_files import measured_rows
+from strava_pipeline.lake.made.shards import write_shards
+from strava_pipeline.lake.made.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.held_years import hold_back
 from strava_pipeline.operations.importing import LOCK, lacks_activities, land_paths, make_activities

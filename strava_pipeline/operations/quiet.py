@@ -17,7 +17,7 @@ from strava_pipeline.lake.gold.publish import Published, snapshot
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import reading, transaction
 from strava_pipeline.lake.imports.merge import has_fresh_files
-from strava_pipeline.lake.shards import are_shards_current
+from strava_pipeline.lake.made.shards import are_shards_current
 from strava_pipeline.operations.compacting import years_to_publish
 from strava_pipeline.operations.fetching import scope_of
 from strava_pipeline.operations.fetching_steps import fetch_details

@@ -17,8 +17,8 @@ from strava_pipeline.lake.gold.user_views import skipped_views
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.files import has_old_tracks, is_reading_intact, remove_old_readings
 from strava_pipeline.lake.imports.undo import are_tracks_due
+from strava_pipeline.lake.made.tracks import track_sizes
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.tracks import track_sizes
 from strava_pipeline.operations.changes.proposing import propose_if_any
 from strava_pipeline.operations.importing import LOCK, make_activities
 from strava_pipeline.operations.insights import make_insights, write_insights_of

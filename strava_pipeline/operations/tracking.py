@@ -9,8 +9,6 @@ from dataclasses import dataclass
 
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.text import counted
-from strava_pipeline.lake.cut_tracks import sync_cut_tracks
-from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.matches import note_tracks_current
 from strava_pipeline.lake.gold.measured import note_measured, unmeasured_years
 from strava_pipeline.lake.gold.personal import sync_goals
@@ -20,13 +18,13 @@ from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import note_tracks_written
 from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_out
 from strava_pipeline.lake.locks import try_locked
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import provider_files
-from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs
-from strava_pipeline.lake.routes import sync_routes
-from strava_pipeline.lake.tile_visits import sync_tile_visits
-from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
-from strava_pipeline.lake.tracks import (
+from strava_pipeline.lake.made.cut_tracks import sync_cut_tracks
+from strava_pipeline.lake.made.device_changes import tell_changes
+from strava_pipeline.lake.made.recording_pairs import compare_pairs, due_pairs
+from strava_pipeline.lake.made.routes import sync_routes
+from strava_pipeline.lake.made.tile_visits import sync_tile_visits
+from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.made.tracks import (
     recorded_tracks,
     remove_stray_tracks,
     remove_tracks_of_undone,
@@ -34,6 +32,8 @@ from strava_pipeline.lake.tracks import (
     sync_stream_tracks,
     tracks_by_activity,
 )
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.operations.progress import LogProgress, Progress, progressing
 from strava_pipeline.operations.run_context import RunContext
 

@@ -16,8 +16,8 @@ from strava_pipeline.ingest.provider import Provider
 from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listings import is_by_start
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.shards import write_shards
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.providers import list_provider_activities, pull_kind
 from strava_pipeline.operations.source import Source

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from strava_pipeline.lake.gold.deletions import AbsenceReport
 from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
-from strava_pipeline.lake.shards import shard_files, write_shards
+from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.operations.merging import match, merge_listed, settle
 from strava_pipeline.operations.run_context import RunContext
 

@@ -44,8 +44,8 @@ def verify(
     from strava_pipeline.ingest.archive.container import open_container
     from strava_pipeline.lake.gold.publish import current_snapshot
     from strava_pipeline.lake.gold.quality import gold_activities, stand_ins
+    from strava_pipeline.lake.made.tracks import tracked_ids
     from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.lake.tracks import tracked_ids
     from strava_pipeline.verbs.views import MOST, show
 
     settings = Settings.load()

@@ -8,7 +8,7 @@ from strava_pipeline.verbs.options import AnyId, Json
 
 if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.lake.dashboard.rows import Values
+    from strava_pipeline.lookups.rows import Values
 
 
 def bests(
@@ -43,11 +43,11 @@ def bests(
 
 def _bests(settings: "Settings", one: int) -> "tuple[int, list[Values], bool]":
     """The id of the activity (not deleted), its fastest times, and whether a person dismissed it. Raises UnknownIdError."""
-    from strava_pipeline.lake.dashboard.activities import known_activity
-    from strava_pipeline.lake.dashboard.bests import bests_of
     from strava_pipeline.lake.gold.personal import dismissed_activities
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lookups.activities import known_activity
+    from strava_pipeline.lookups.bests import bests_of
 
     lake = Lake(settings.data_dir)
     with insights_snapshot(lake) as connection:

@@ -76,10 +76,10 @@ def cut(
 ) -> None:
     """Cut a stretch of an activity's track: distance, times, records, map and exports are of the rest. The track stays."""
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.lake.cut_tracks import with_cut
-    from strava_pipeline.lake.dashboard.activities import known_activity
     from strava_pipeline.lake.gold.publish import insights_snapshot
+    from strava_pipeline.lake.made.cut_tracks import with_cut
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lookups.activities import known_activity
 
     lake = Lake(Settings.load().data_dir)
     with insights_snapshot(lake) as connection:
@@ -103,10 +103,10 @@ def undo(
 
 def _correct(one: int, words: dict[str, Any], command: str) -> None:
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.lake.dashboard.activities import known_activity
     from strava_pipeline.lake.gold.corrections import Edit, own_words
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lookups.activities import known_activity
     from strava_pipeline.operations.bests import correct
     from strava_pipeline.verbs.output import echo
 

@@ -342,7 +342,7 @@ def demo_archive(folder: Path, activities: int) -> None:
 def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     from rich.table import Table
 
-    from strava_pipeline.lake.tracks import track_sizes
+    from strava_pipeline.lake.made.tracks import track_sizes
     from strava_pipeline.verbs.terminal import out
 
     tracks = {year.year: track_sizes(lake, year.year) for year in years}

@@ -12,11 +12,11 @@ def devices(as_json: Json = False) -> None:
     """
     from strava_pipeline.core.pairs.report import answer_of
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.lake.dashboard import devices as read
     from strava_pipeline.lake.gold.insights import athlete_of
     from strava_pipeline.lake.gold.publish import insights_snapshot
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import goals_of
+    from strava_pipeline.lookups import devices as read
     from strava_pipeline.verbs.views import show
 
     lake = Lake(Settings.load().data_dir)

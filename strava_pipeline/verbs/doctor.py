@@ -70,9 +70,9 @@ def looks(settings: "Settings", faults: dict[str, str], now: datetime) -> dict[s
     """Every check by its name, not yet run; a check may have several findings."""
     from strava_pipeline.ingest import certificates
     from strava_pipeline.lake import copied, health, purge, user_files
-    from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
     from strava_pipeline.lake.gold import rules_file
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lookups.fitness import estimated_thresholds
     from strava_pipeline.operations import source_facts
     from strava_pipeline.orchestrate.home import CONFIG
     from strava_pipeline.verbs import dagster_health as dagster

@@ -9,8 +9,8 @@ from strava_pipeline.verbs.options import NEGATIVE_IDS, AnyId, Json, command_gro
 
 if TYPE_CHECKING:
     from strava_pipeline.core.privacy import PrivacyZone
-    from strava_pipeline.lake.dashboard.activities import FoundActivity
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lookups.activities import FoundActivity
 
 export = command_group("An activity as a file, or all tables as files.")
 _FORMATS = (".gpx", ".tcx", ".csv", ".parquet")
@@ -105,8 +105,8 @@ def _write_new(path: Path, body: bytes) -> None:
 def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
     """The file of an activity as a device wrote it. It can't be cut, so zones forbid it."""
     from strava_pipeline.core.errors import MisuseError, PipelineError
-    from strava_pipeline.lake.dashboard.downloads import original_file
     from strava_pipeline.lake.imports.files import stored_bytes
+    from strava_pipeline.lookups.downloads import original_file
 
     if zones:
         raise MisuseError(
@@ -124,7 +124,7 @@ def _original(lake: "Lake", connection: Any, one: int, zones: "tuple[PrivacyZone
 def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[PrivacyZone, ...]") -> tuple[bytes, str]:
     """The track of an activity in the format of the path's ending."""
     from strava_pipeline.core.text import counted
-    from strava_pipeline.lake.dashboard.downloads import exported_track
+    from strava_pipeline.lookups.downloads import exported_track
 
     found = exported_track(connection, lake, _found(connection, one), path.suffix.lower(), zones)
     cut = f", {found.left_out:,} in privacy zones left out" if found.left_out else ""
@@ -133,7 +133,7 @@ def _track(lake: "Lake", connection: Any, one: int, path: Path, zones: "tuple[Pr
 
 def _found(connection: Any, one: int) -> "FoundActivity":
     from strava_pipeline.core.errors import PipelineError
-    from strava_pipeline.lake.dashboard.activities import find_activity
+    from strava_pipeline.lookups.activities import find_activity
 
     found = find_activity(connection, one)
     if found is None:

@@ -126,7 +126,7 @@ def write_report(
 
 
 def _titles(connection: "Connection", summary: "YearSummary") -> dict[int, str]:
-    from strava_pipeline.lake.dashboard.activities import titles_of
+    from strava_pipeline.lookups.activities import titles_of
 
     return titles_of(connection, [each.activity_id for each in summary.records])
 
@@ -136,7 +136,7 @@ def _heat(
 ) -> "HeatPicture | None":
     """The map of the year's activities; None, with a message about it, without tracks."""
     from strava_pipeline.core.insights.heat import heat_picture
-    from strava_pipeline.lake.dashboard.heat import heat_map
+    from strava_pipeline.lookups.heat import heat_map
     from strava_pipeline.verbs.terminal import err
 
     held = heat_map(connection, lake, athlete.id, year=year, zoom=_MAP_ZOOM, limit=_MAP_CELLS)
@@ -264,9 +264,9 @@ def check() -> None:
     from strava_pipeline.core.insights.athlete import low_maxima
     from strava_pipeline.core.insights.goals import MEASURES, amount_text, group_name, speed
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
+    from strava_pipeline.lookups.fitness import estimated_thresholds
     from strava_pipeline.verbs.terminal import err, out
     from strava_pipeline.verbs.views import show
 

@@ -16,7 +16,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import machine_clock
 from strava_pipeline.lake.bronze.resuming import FEW_CALLS
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.operations.merging import settle
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import run_context

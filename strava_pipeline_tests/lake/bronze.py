@@ -16,8 +16,8 @@ from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
+from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import shard_files, write_shards
 
 YEARS = YearRange(2020, 2026)
 ALL = range(2020, 2027)

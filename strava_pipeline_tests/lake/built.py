@@ -13,8 +13,8 @@ import polars as pl
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.made.tracks import write_track
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import write_track
 from strava_pipeline.operations.tracking import measure_what_was_said
 from strava_pipeline_tests.core.pairs.planted import START, effort, recorded
 from strava_pipeline_tests.core.test_cuts import track

@@ -11,9 +11,9 @@ from strava_pipeline.lake.gold.efforts import effort_facts, efforts
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import Connection, reading, transaction
+from strava_pipeline.lake.made.tracks import write_track
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import matching_statement
-from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.lake.test_track_measures import START, measured
 from strava_pipeline_tests.lake.test_user_views import ask

@@ -14,9 +14,9 @@ from strava_pipeline.lake.files import write_rows, write_whole
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.publish import current_snapshot, publish
 from strava_pipeline.lake.gold.warehouse import DamagedWarehouseError, reading, writing
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current
-from strava_pipeline.lake.shards import write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     HOUR,

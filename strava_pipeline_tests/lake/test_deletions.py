@@ -9,9 +9,9 @@ from strava_pipeline.lake.bronze.listings import Proof
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful_spans, judge, mark_absent
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.lake.shards import shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

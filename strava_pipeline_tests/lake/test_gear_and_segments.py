@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from strava_pipeline.lake.dashboard.bests import gear_use
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.bests import gear_use
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
 pytestmark = pytest.mark.slow

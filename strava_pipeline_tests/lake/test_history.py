@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake import shards
 from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.warehouse import revision, writing
+from strava_pipeline.lake.made import shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import ALL, DAY, NOW, YEARS, Watched, activity, listed, merge, rows

@@ -13,8 +13,6 @@ import pytest
 from strava_pipeline.core.human_bests import least_seconds
 from strava_pipeline.core.tables.bests import DISTANCES_OF, NO_RECORDS
 from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
-from strava_pipeline.lake.dashboard.bests import bests_of
-from strava_pipeline.lake.dashboard.rows import rows_of
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -22,6 +20,8 @@ from strava_pipeline.lake.gold.quality import counts_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement
+from strava_pipeline.lookups.bests import bests_of
+from strava_pipeline.lookups.rows import rows_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import (
     ME,

@@ -17,9 +17,9 @@ from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
 from strava_pipeline.lake.gold.merge import SHARDS
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import notes, reading
+from strava_pipeline.lake.made.shards import SHARDS_PER_YEAR, shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.shards import SHARDS_PER_YEAR, shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

@@ -9,8 +9,8 @@ import pytest
 from strava_pipeline.lake.gold.measured import differing_measures
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.made.tracks import track_path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import track_path
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_track_measures import measured, tracked
 

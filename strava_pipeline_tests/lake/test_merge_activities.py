@@ -18,8 +18,8 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.merge import merge_activities, merge_history
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import write_shards
 from strava_pipeline_tests.core.test_rows import JSON
 from strava_pipeline_tests.examples import examples
 from strava_pipeline_tests.lake.bronze import (
@@ -169,7 +169,7 @@ def test_an_activity_that_came_back_to_its_year_is_edited_since_then(lake: Lake)
 
 @pytest.mark.slow
 def test_a_year_that_came_back_is_found_in_merged_shards_too(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strava_pipeline.lake.shards.SHARDS_PER_YEAR", 1)
+    monkeypatch.setattr("strava_pipeline.lake.made.shards.SHARDS_PER_YEAR", 1)
     for number, fields in enumerate([IN_2025, IN_2026, IN_2025, IN_2025]):
         listed(lake, [activity(1, **fields)], at=NOW + number * DAY)
         write_shards(lake, ALL, YEARS)

@@ -17,14 +17,14 @@ from strava_pipeline.core import tables
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
-from strava_pipeline.lake import shards
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
 from strava_pipeline.lake.gold.merge_details import merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import connect, reading, writing
+from strava_pipeline.lake.made import shards
+from strava_pipeline.lake.made.shards import holdings, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
-from strava_pipeline.lake.shards import holdings, shard_files
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

@@ -1,4 +1,4 @@
-"""lake.routes and lake.tile_visits: the same ways find the same routes in whatever order they come; planted cases; a brute-force count."""
+"""lake.made.routes and lake.made.tile_visits: the same ways find the same routes in whatever order they come; planted cases; a brute-force count."""
 
 import math
 import random
@@ -13,10 +13,10 @@ import pytest
 
 from strava_pipeline.core.geodesy import distance_m, tile_of
 from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.made.routes import sync_routes
+from strava_pipeline.lake.made.tile_visits import sync_tile_visits
+from strava_pipeline.lake.made.tracks import track_path, write_track
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.routes import sync_routes
-from strava_pipeline.lake.tile_visits import sync_tile_visits
-from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_track_measures import changed, measured
 

@@ -1,4 +1,4 @@
-"""lake.shards: Parquet by local year, made from bronze, any time again."""
+"""lake.made.shards: Parquet by local year, made from bronze, any time again."""
 
 import json
 import subprocess
@@ -16,9 +16,9 @@ from polars.testing import assert_frame_equal
 from strava_pipeline.core import tables
 from strava_pipeline.core.tables import ACTIVITIES_ALL, Column, Kind
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake import shards
+from strava_pipeline.lake.made import shards
+from strava_pipeline.lake.made.shards import SHARDS_PER_YEAR, holdings, shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import SHARDS_PER_YEAR, holdings, shard_files, write_shards
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

@@ -12,8 +12,8 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.fetch_selection import StreamCandidate, select_streams, unfetched_streams
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.made.tracks import write_track
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import write_track
 from strava_pipeline_tests.lake.bronze import (
     ALL,
     DAY,

@@ -1,4 +1,4 @@
-"""lake.track_measures: what is computed of tracks is computed once, follows them, and answers the documents' queries."""
+"""lake.made.track_measures: what is computed of tracks is computed once, follows them, and answers the documents' queries."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -10,9 +10,9 @@ import pytest
 
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.made.tracks import track_path, write_track
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.track_measures import due_tracks, measure_tracks
-from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline_tests.documents import REPO, queries_in
 from strava_pipeline_tests.lake.insight_rows import activity, put
 

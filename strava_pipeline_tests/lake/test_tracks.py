@@ -1,4 +1,4 @@
-"""lake.stream_tracks and lake.tracks: tracks of streams, made when something of them changed and only then."""
+"""lake.stream_tracks and lake.made.tracks: tracks of streams, made when something of them changed and only then."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,7 @@ import pytest
 from strava_pipeline.core.tables import TRACKS
 from strava_pipeline.lake.bronze.answers import stream_files
 from strava_pipeline.lake.gold.warehouse import reading, writing
-from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import (
+from strava_pipeline.lake.made.tracks import (
     StreamTracks,
     sync_stream_tracks,
     track_origins,
@@ -19,6 +18,7 @@ from strava_pipeline.lake.tracks import (
     track_sizes,
     write_track,
 )
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, land_streams, listed, merge
 
 START = datetime(2026, 5, 31, 6, tzinfo=UTC)

@@ -27,7 +27,7 @@ from strava_pipeline.lake.bronze.comparisons import compared_years
 from strava_pipeline.lake.bronze.listings import is_by_start, last_pull
 from strava_pipeline.lake.bronze.resuming import FEW_CALLS
 from strava_pipeline.lake.gold.warehouse import reading
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.operations import source as source_module
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.listing_windows import listed_together

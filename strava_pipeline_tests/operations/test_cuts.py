@@ -10,15 +10,15 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.cut_tracks import counted_track, with_cut
 from strava_pipeline.lake.gold.corrections import Edit
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.cut_tracks import counted_track, with_cut
+from strava_pipeline.lake.made.tracks import track_path, write_track
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import track_path, write_track
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.tracking import LOCK, measure_what_was_said
 from strava_pipeline_tests.core.test_cuts import START, track

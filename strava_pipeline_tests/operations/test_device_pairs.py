@@ -16,11 +16,6 @@ import pytest
 from strava_pipeline.core.files.recording import TRACK, Reading, RecordingSummary
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake import recording_pairs
-from strava_pipeline.lake.cut_tracks import counted_track, has_preferred_heart
-from strava_pipeline.lake.dashboard.devices import devices, pairs_of, recording_track, recordings_of
-from strava_pipeline.lake.dashboard.track_points import TrackPoints
-from strava_pipeline.lake.device_changes import tell_changes
 from strava_pipeline.lake.gold.fetch_selection import files_wanted_in
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -29,12 +24,17 @@ from strava_pipeline.lake.gold.rules_file import rules_of
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.imports.activities import SessionKeys
 from strava_pipeline.lake.imports.files import put_reading, reading_of
-from strava_pipeline.lake.made_files import write_made
+from strava_pipeline.lake.made import recording_pairs
+from strava_pipeline.lake.made.cut_tracks import counted_track, has_preferred_heart
+from strava_pipeline.lake.made.device_changes import tell_changes
+from strava_pipeline.lake.made.made_files import write_made
+from strava_pipeline.lake.made.preferred_heart import preferred_heart
+from strava_pipeline.lake.made.recording_pairs import compare_pairs, due_pairs, held_pairs
+from strava_pipeline.lake.made.tracks import sync_file_tracks, track_path
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.preferred_heart import preferred_heart
-from strava_pipeline.lake.recording_pairs import compare_pairs, due_pairs, held_pairs
-from strava_pipeline.lake.tracks import sync_file_tracks, track_path
+from strava_pipeline.lookups.devices import devices, pairs_of, recording_track, recordings_of
+from strava_pipeline.lookups.track_points import TrackPoints
 from strava_pipeline.operations import tracking
 from strava_pipeline.operations.merging import publish_run
 from strava_pipeline.operations.progress import LogProgress
@@ -221,7 +221,7 @@ def test_both_recordings_are_laid_over_each_other_by_one_clock(kept: tuple[Lake,
 
 
 def _found() -> Any:
-    from strava_pipeline.lake.dashboard.activities import FoundActivity
+    from strava_pipeline.lookups.activities import FoundActivity
 
     return FoundActivity(1, 2024)
 

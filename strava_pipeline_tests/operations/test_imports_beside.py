@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake import shards
 from strava_pipeline.lake.bronze.answers import land_gear
 from strava_pipeline.lake.gold.fetch_selection import select_streams
 from strava_pipeline.lake.gold.merge_details import merge_imported_gear, merge_profile
 from strava_pipeline.lake.gold.warehouse import reading, writing
-from strava_pipeline.lake.tracks import track_origins
+from strava_pipeline.lake.made import shards
+from strava_pipeline.lake.made.tracks import track_origins
 from strava_pipeline_tests.imports import an_archive, years_behind
 from strava_pipeline_tests.rig import NOW, Make
 

@@ -20,7 +20,7 @@ from strava_pipeline.lake.copied import KnownCopy, find, note_copy, note_files
 from strava_pipeline.lake.files import unpacked
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.quality import shards_with_bronze
-from strava_pipeline.lake.shards import holdings
+from strava_pipeline.lake.made.shards import holdings
 from strava_pipeline.operations.fetching_steps import list_activities
 from strava_pipeline.operations.options import DetailsOptions, ListingOptions
 from strava_pipeline.operations.progress import LogProgress

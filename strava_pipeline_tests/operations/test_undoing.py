@@ -338,7 +338,7 @@ def test_a_damaged_shard_is_set_aside_and_made_again(
     folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, merged: bool
 ) -> None:
     if merged:
-        monkeypatch.setattr("strava_pipeline.lake.shards.SHARDS_PER_YEAR", 1)
+        monkeypatch.setattr("strava_pipeline.lake.made.shards.SHARDS_PER_YEAR", 1)
     folder.take_in(a_folder(tmp_path / "a", one=ONE))
     folder.take_in(a_folder(tmp_path / "b", two=TWO))
     assert any(folder.lake.shards.rglob("*.merged.parquet")) is merged

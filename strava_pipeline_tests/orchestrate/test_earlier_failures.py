@@ -6,8 +6,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from strava_pipeline.lake import shards
 from strava_pipeline.lake.gold import warehouse
+from strava_pipeline.lake.made import shards
 from strava_pipeline_tests.rig import NOW, Make
 
 pytestmark = pytest.mark.dear

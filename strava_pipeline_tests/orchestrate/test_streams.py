@@ -12,7 +12,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.lake.files import unpacked, unpacked_json
-from strava_pipeline.lake.tracks import track_origins
+from strava_pipeline.lake.made.tracks import track_origins
 from strava_pipeline.orchestrate.tags import LIMIT
 from strava_pipeline.verbs.run_job import RunOutcome, run_job
 from strava_pipeline_tests.contents import unpacked as parts_of

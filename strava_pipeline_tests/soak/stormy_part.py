@@ -16,7 +16,7 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.shards import write_shards
+from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.operations import source as source_module
 from strava_pipeline.operations.changes import writers
 from strava_pipeline.operations.changes.apply_step import apply_approved

@@ -5,7 +5,7 @@ from statistics import median
 
 import pytest
 
-from strava_pipeline.lake.shards import SHARDS_PER_YEAR
+from strava_pipeline.lake.made.shards import SHARDS_PER_YEAR
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.soak.daily import BEGIN, REFRESH, YEARS, Day, lived
 

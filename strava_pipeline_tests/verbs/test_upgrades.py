@@ -16,7 +16,7 @@ from strava_pipeline.core import activities, tables
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, TABLES, Column, Kind, Table
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import is_outdated
-from strava_pipeline.lake.shards import shard_files
+from strava_pipeline.lake.made.shards import shard_files
 from strava_pipeline.orchestrate.job_years import flow_years
 from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.rig import Make

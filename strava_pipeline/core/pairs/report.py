@@ -65,7 +65,7 @@ def value_text(value: float | None, quantity: str, units: Units, sign: str = "")
 
 @dataclass(frozen=True, slots=True)
 class MetPair:
-    """Two devices and how they agree in a quantity: the columns of `dashboard/device_pairs.sql`, and what changed."""
+    """Two devices and how they agree in a quantity: the columns of `device_pairs.sql`, and what changed."""
 
     numbers: Mapping[str, Any]
     changes: Sequence[NamedChange]
@@ -108,7 +108,7 @@ class Devices:
 
 
 def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]], units: Units = "km") -> Devices:
-    """The report of the rows of `dashboard/devices.sql` and `dashboard/device_pairs.sql`, in words of these units."""
+    """The report of the rows of `devices.sql` and `device_pairs.sql`, in words of these units."""
     pairs: dict[str, list[MetPair]] = {name: [] for name in TITLES}
     for row in rows:
         pairs[row["quantity"]].append(MetPair(row, changes_of(row["quantity"], row["by_effort"]), units))

@@ -1,4 +1,4 @@
-"""Values computed from tracks that enter the warehouse: as Parquet by year (lake/track_measures.py), and at each publish.
+"""Values computed from tracks that enter the warehouse: as Parquet by year (lake/made/track_measures.py), and at each publish.
 
 Those that exist only as Parquet stand in details.py.
 """

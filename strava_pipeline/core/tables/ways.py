@@ -1,7 +1,7 @@
 """The tables of ways: the cells on each way, the route that it belongs to, and the first visit of each map tile.
 
 Parquet by year, the part that enters the warehouse, and the views over it. The rules are core/ways.py's and
-lake/routes.py's.
+lake/made/routes.py's.
 """
 
 from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows

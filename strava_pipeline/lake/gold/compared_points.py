@@ -18,8 +18,8 @@ from strava_pipeline.lake.bronze.answers import stream_files
 from strava_pipeline.lake.files import stamp, write_rows
 from strava_pipeline.lake.imports.activities import SessionKeys, imported_activities, sessions_text
 from strava_pipeline.lake.imports.files import read_points
+from strava_pipeline.lake.made.tracks import points_of, recorded_tracks
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.tracks import points_of, recorded_tracks
 
 _HELD = 16  # recordings whose points stay in memory: neighbours in time are compared in turn
 _KEPT = pl.Schema(

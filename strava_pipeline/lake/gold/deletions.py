@@ -43,8 +43,8 @@ from strava_pipeline.lake.gold.warehouse import (
     transaction,
 )
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import LOCK, shard_files
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 
 JUDGED = "judged:"  # + year: a note of the inputs of the year's last marks

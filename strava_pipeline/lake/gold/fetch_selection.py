@@ -16,10 +16,16 @@ from strava_pipeline.lake.gold.quarantine import drop_in_force, drops, last_deci
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.lake.imports.activities import imported_activities
 from strava_pipeline.lake.imports.files import is_stored
+from strava_pipeline.lake.made.tracks import (
+    is_from_file,
+    recorded_tracks,
+    track_origins,
+    tracked_ids,
+    tracks_by_activity,
+)
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import file_answers, has_no_file, provider_files
 from strava_pipeline.lake.sql import sql
-from strava_pipeline.lake.tracks import is_from_file, recorded_tracks, track_origins, tracked_ids, tracks_by_activity
 
 REFRESH_REST = timedelta(hours=20)  # a daily run may come early; twice a day is a wasted call
 

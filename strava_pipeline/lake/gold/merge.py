@@ -24,8 +24,8 @@ from strava_pipeline.lake.bronze.listings import all_listing_times, ranked_sourc
 from strava_pipeline.lake.files import write_rows
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill, unmark
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 
 MERGED = "merged:"  # + year: a note of the listings that the warehouse has merged, with the number of pages of each

@@ -30,8 +30,8 @@ from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, transaction, writing
 from strava_pipeline.lake.imports.activities import imported_gear
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import LOCK, shard_files
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, shard_files
 from strava_pipeline.lake.sql import sql
 
 BATCH = 6_000_000  # packed bytes of the details held in memory at once: some 150 MB of Python objects

@@ -22,8 +22,8 @@ from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, is_newer
 from strava_pipeline.lake.gold.warehouse import Connection, attach
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.sql import sql
 
 _OFFSET_COLUMNS = frozenset({"start_date", "start_date_local", "utc_offset"})

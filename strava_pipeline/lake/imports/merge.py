@@ -55,9 +55,9 @@ from strava_pipeline.lake.imports.activities import (
 from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.locks import locked
+from strava_pipeline.lake.made.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import ProviderFile, all_provider_files, has_provider_files, provider_files
-from strava_pipeline.lake.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.sql import sql
 
 _BATCH = 500  # files whose laps are held in memory at once

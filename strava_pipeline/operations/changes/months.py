@@ -7,10 +7,10 @@ from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.dashboard.activities import first_month
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.activities import first_month
 from strava_pipeline.operations.changes.asking import declined
 from strava_pipeline.operations.changes.comparing import (
     Comparison,

@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, Field, create_model
 from starlette.responses import Response
 
 from strava_pipeline.core.tables import Kind, Table
-from strava_pipeline.lake.dashboard.rows import Cursor, CursorError
+from strava_pipeline.lookups.rows import Cursor, CursorError
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
 _AS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS

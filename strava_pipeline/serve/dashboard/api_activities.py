@@ -8,17 +8,17 @@ from starlette.responses import Response
 
 from strava_pipeline.core.tables import CHILDREN
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST
-from strava_pipeline.lake.dashboard.activities import (
+from strava_pipeline.lookups.activities import (
     FoundActivity,
     find_activity,
     history_of,
     sources_of,
     whole_activity,
 )
-from strava_pipeline.lake.dashboard.activity_insights import ActivityInsights, activity_insights
-from strava_pipeline.lake.dashboard.activity_list import activity_page
-from strava_pipeline.lake.dashboard.bests import bests_of
-from strava_pipeline.lake.dashboard.track_points import track_points
+from strava_pipeline.lookups.activity_insights import ActivityInsights, activity_insights
+from strava_pipeline.lookups.activity_list import activity_page
+from strava_pipeline.lookups.bests import bests_of
+from strava_pipeline.lookups.track_points import track_points
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Id,

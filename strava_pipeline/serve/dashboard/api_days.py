@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response
 
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
-from strava_pipeline.lake.dashboard.body import days_and_nights
-from strava_pipeline.lake.dashboard.fitness import Period
+from strava_pipeline.lookups.body import days_and_nights
+from strava_pipeline.lookups.fitness import Period
 from strava_pipeline.serve.dashboard.answers import (
     Day,
     json_answer,

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from strava_pipeline.core.pairs.report import answer_of
 from strava_pipeline.core.tables.pairs import PAIR_AGREEMENTS
-from strava_pipeline.lake.dashboard.devices import devices, recording_track, recordings_of
+from strava_pipeline.lookups.devices import devices, recording_track, recordings_of
 from strava_pipeline.serve.dashboard.answers import (
     Id,
     Rows,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path, Query
 from starlette.responses import Response
 
 from strava_pipeline.core.sports import SPORTS
-from strava_pipeline.lake.dashboard.fitness import PeriodFitness, fitness_of, recent_fitness
+from strava_pipeline.lookups.fitness import PeriodFitness, fitness_of, recent_fitness
 from strava_pipeline.serve.dashboard.answers import Digits, json_answer, only_known_parameters
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

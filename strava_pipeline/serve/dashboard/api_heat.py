@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel, Field
 from starlette.responses import Response
 
-from strava_pipeline.lake.dashboard.heat import EARTH, MOST_CELLS, Box, heat_map
-from strava_pipeline.lake.dashboard.heat_lines import heat_lines
+from strava_pipeline.lookups.heat import EARTH, MOST_CELLS, Box, heat_map
+from strava_pipeline.lookups.heat_lines import heat_lines
 from strava_pipeline.serve.dashboard.answers import (
     CURSOR,
     Digits,

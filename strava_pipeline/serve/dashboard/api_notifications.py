@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Body, Depends, Path
 from starlette.responses import Response
 
-from strava_pipeline.lake.dashboard.rows import Cursor, micros
 from strava_pipeline.lake.notifications import Notification, mark_notifications, notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.rows import Cursor, micros
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Limit,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from strava_pipeline.core.tables.ways import ROUTES
-from strava_pipeline.lake.dashboard.routes import Route, find_route, route_activities, route_page
+from strava_pipeline.lookups.routes import Route, find_route, route_activities, route_page
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Id,

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Path
 from starlette.responses import Response
 
 from strava_pipeline.core.insights.documents import year_json
-from strava_pipeline.lake.dashboard.bests import gear_use, summary_of
+from strava_pipeline.lookups.bests import gear_use, summary_of
 from strava_pipeline.serve.dashboard.answers import (
     After,
     Digits,

@@ -7,7 +7,8 @@ from pydantic import Field
 from starlette.responses import JSONResponse, Response
 
 from strava_pipeline.core.explorer import Explored, Square
-from strava_pipeline.lake.dashboard.explorer import (
+from strava_pipeline.lake.user_files import goals_of
+from strava_pipeline.lookups.explorer import (
     MOST_TILES,
     TileChoice,
     explored_tiles,
@@ -16,7 +17,6 @@ from strava_pipeline.lake.dashboard.explorer import (
     tiles_as_geojson,
     tiles_by_place,
 )
-from strava_pipeline.lake.user_files import goals_of
 from strava_pipeline.serve.dashboard.answers import (
     CURSOR,
     Digits,

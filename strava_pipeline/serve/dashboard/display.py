@@ -45,7 +45,7 @@ from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
-from strava_pipeline.lake.dashboard.fitness import Best
+from strava_pipeline.lookups.fitness import Best
 from strava_pipeline.serve.dashboard.names import name, titled
 
 

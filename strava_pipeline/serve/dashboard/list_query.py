@@ -15,9 +15,9 @@ from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
 from strava_pipeline.core.sports import GROUP_OF, SPORTS
-from strava_pipeline.lake.dashboard.activity_list import TEXTS, After, Selection, Sort, choices_of, gear_item
-from strava_pipeline.lake.dashboard.rows import CursorError, Values
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lookups.activity_list import TEXTS, After, Selection, Sort, choices_of, gear_item
+from strava_pipeline.lookups.rows import CursorError, Values
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
 from strava_pipeline.serve.dashboard.problems import ProblemError
 

@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 
-from strava_pipeline.lake.dashboard.activity_list import Selection, limit_to
+from strava_pipeline.lookups.activity_list import Selection, limit_to
 from strava_pipeline.serve.dashboard.site import Snapshot
 
 Commute = Annotated[

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
-from strava_pipeline.lake.dashboard.data_state import entries
 from strava_pipeline.lake.requests import RequestView, due_runs, is_anybody_looking
+from strava_pipeline.lookups.data_state import entries
 from strava_pipeline.serve.dashboard.site import Site, kept
 
 

@@ -6,24 +6,24 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.cuts import clock_seconds
-from strava_pipeline.lake.cut_tracks import counted_begin, has_preferred_heart, with_cut
-from strava_pipeline.lake.dashboard.activities import (
-    FoundActivity,
-    history_of,
-    sources_of,
-    whole_activity,
-)
-from strava_pipeline.lake.dashboard.activity_insights import activity_insights
-from strava_pipeline.lake.dashboard.bests import bests_of, too_fast
-from strava_pipeline.lake.dashboard.devices import pairs_of
-from strava_pipeline.lake.dashboard.downloads import original_file
-from strava_pipeline.lake.dashboard.explorer import way_of
 from strava_pipeline.lake.gold.corrections import Edit, own_words
 from strava_pipeline.lake.gold.personal import dismissed_activities
 from strava_pipeline.lake.gold.rules import given_by_rules
 from strava_pipeline.lake.gold.rules_file import HEARTRATE
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.made.cut_tracks import counted_begin, has_preferred_heart, with_cut
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.activities import (
+    FoundActivity,
+    history_of,
+    sources_of,
+    whole_activity,
+)
+from strava_pipeline.lookups.activity_insights import activity_insights
+from strava_pipeline.lookups.bests import bests_of, too_fast
+from strava_pipeline.lookups.devices import pairs_of
+from strava_pipeline.lookups.downloads import original_file
+from strava_pipeline.lookups.explorer import way_of
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.forms import Fields, first_of, is_by_script
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

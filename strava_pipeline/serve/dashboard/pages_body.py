@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.core.csv_rows import csv_text
-from strava_pipeline.lake.dashboard.body import body_of, days_as_table
+from strava_pipeline.lookups.body import body_of, days_as_table
 from strava_pipeline.serve.dashboard.api_days import AskedDays
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render

@@ -8,9 +8,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.insights.weeks import WEEKDAYS, weekdays
 from strava_pipeline.core.years import months_within
-from strava_pipeline.lake.dashboard.bests import Owner, shown_year
-from strava_pipeline.lake.dashboard.days import HOURS, calendar_month, calendar_year, first_year
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lookups.bests import Owner, shown_year
+from strava_pipeline.lookups.days import HOURS, calendar_month, calendar_year, first_year
 from strava_pipeline.serve.dashboard.api_months import known_months
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.activities import FoundActivity
-from strava_pipeline.lake.dashboard.activity_insights import compared_activity
+from strava_pipeline.lookups.activities import FoundActivity
+from strava_pipeline.lookups.activity_insights import compared_activity
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found, found_activity
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

@@ -14,7 +14,7 @@ from strava_pipeline.core.pairs.report import (
     value_text,
     worst_of,
 )
-from strava_pipeline.lake.dashboard.devices import devices, recordings_of
+from strava_pipeline.lookups.devices import devices, recordings_of
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.api_devices import NOT_COMPARED

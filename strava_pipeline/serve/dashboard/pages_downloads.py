@@ -5,8 +5,8 @@ from urllib.parse import quote
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from strava_pipeline.lake.dashboard.downloads import exported_track, original_bytes
 from strava_pipeline.lake.user_files import goals_of
+from strava_pipeline.lookups.downloads import exported_track, original_bytes
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
 

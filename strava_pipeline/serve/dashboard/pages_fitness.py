@@ -3,9 +3,9 @@
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.activity_list import choices_of
-from strava_pipeline.lake.dashboard.bests import shown_year
-from strava_pipeline.lake.dashboard.fitness import recent_fitness
+from strava_pipeline.lookups.activity_list import choices_of
+from strava_pipeline.lookups.bests import shown_year
+from strava_pipeline.lookups.fitness import recent_fitness
 from strava_pipeline.serve.dashboard.api_fitness import Days, FitnessOfYear, SportGroup, Year
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.only import CurrentOnly

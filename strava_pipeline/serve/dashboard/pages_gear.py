@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.dashboard.bests import gear_use
+from strava_pipeline.lookups.bests import gear_use
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.pages_settings import goals_form, written_page

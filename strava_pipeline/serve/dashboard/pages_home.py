@@ -13,14 +13,14 @@ from strava_pipeline.core.insights.page import goal_rows
 from strava_pipeline.core.insights.weeks import WEEKDAYS, weekdays
 from strava_pipeline.core.insights.year_views import usual_show, year_view
 from strava_pipeline.core.sports import ALL
-from strava_pipeline.lake.dashboard.activities import has_track
-from strava_pipeline.lake.dashboard.activity_list import Selection, activity_page
-from strava_pipeline.lake.dashboard.bests import shown_year, summary_of
-from strava_pipeline.lake.dashboard.body import body_of
-from strava_pipeline.lake.dashboard.days import present_week
-from strava_pipeline.lake.dashboard.widgets import widget_files
 from strava_pipeline.lake.gold.publish import damage_named
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lookups.activities import has_track
+from strava_pipeline.lookups.activity_list import Selection, activity_page
+from strava_pipeline.lookups.bests import shown_year, summary_of
+from strava_pipeline.lookups.body import body_of
+from strava_pipeline.lookups.days import present_week
+from strava_pipeline.lookups.widgets import widget_files
 from strava_pipeline.serve.dashboard.overview import matters, next_run
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentlyPublished, Published, Site, kept_value, shown_owner, site_of

@@ -7,8 +7,8 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.sports import SPORTS
-from strava_pipeline.lake.dashboard.activities import known_activities
-from strava_pipeline.lake.dashboard.activity_list import activity_page, choices_of, selected_rows, selection_sql
+from strava_pipeline.lookups.activities import known_activities
+from strava_pipeline.lookups.activity_list import activity_page, choices_of, selected_rows, selection_sql
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection

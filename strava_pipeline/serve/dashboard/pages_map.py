@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Path, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import HTMLResponse, Response
 
-from strava_pipeline.lake.dashboard.heat import heat_choices
-from strava_pipeline.lake.dashboard.heat_picture import FINEST, heat_picture, heat_view
+from strava_pipeline.lookups.heat import heat_choices
+from strava_pipeline.lookups.heat_picture import FINEST, heat_picture, heat_view
 from strava_pipeline.serve.dashboard.answers import Digits
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.rendering import render

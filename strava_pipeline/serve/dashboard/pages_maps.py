@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from starlette.responses import FileResponse, HTMLResponse
 
-from strava_pipeline.lake.dashboard.home_box import home_box
 from strava_pipeline.lake.maps import NAME, region_path, regions
+from strava_pipeline.lookups.home_box import home_box
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite, SnapshotIfAny, shown_owner

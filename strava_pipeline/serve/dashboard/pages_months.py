@@ -15,9 +15,9 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.changes.states import Verdict
 from strava_pipeline.core.years import months_within
-from strava_pipeline.lake.dashboard.activity_list import MOST_ROWS, Selection, activity_page
-from strava_pipeline.lake.dashboard.bests import month_sums
-from strava_pipeline.lake.dashboard.rows import Values
+from strava_pipeline.lookups.activity_list import MOST_ROWS, Selection, activity_page
+from strava_pipeline.lookups.bests import month_sums
+from strava_pipeline.lookups.rows import Values
 from strava_pipeline.serve.dashboard.answers import Digits, Month
 from strava_pipeline.serve.dashboard.api_months import refuse_unknown
 from strava_pipeline.serve.dashboard.display import service

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 from starlette.responses import Response
 
-from strava_pipeline.lake.dashboard.photos import picture
+from strava_pipeline.lookups.photos import picture
 from strava_pipeline.serve.dashboard.api_activities import Found
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot

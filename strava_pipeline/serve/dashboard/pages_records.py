@@ -8,8 +8,8 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.core.tables.bests import DISTANCES
-from strava_pipeline.lake.dashboard.activity_list import choices_of
-from strava_pipeline.lake.dashboard.bests import (
+from strava_pipeline.lookups.activity_list import choices_of
+from strava_pipeline.lookups.bests import (
     Record,
     longest_streaks,
     records_of,
@@ -18,7 +18,7 @@ from strava_pipeline.lake.dashboard.bests import (
     shown_year,
     summary_of,
 )
-from strava_pipeline.lake.dashboard.rows import Values
+from strava_pipeline.lookups.rows import Values
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.only import CurrentOnly

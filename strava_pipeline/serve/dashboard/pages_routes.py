@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.lake.dashboard.routes import route_activities, route_groups, route_page
+from strava_pipeline.lookups.routes import route_activities, route_groups, route_page
 from strava_pipeline.serve.dashboard.answers import After, Id, cursor_of
 from strava_pipeline.serve.dashboard.api_routes import FoundRoute
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

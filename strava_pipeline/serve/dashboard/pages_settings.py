@@ -18,12 +18,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.goals import GoalsError
 from strava_pipeline.core.providers import NEVER_FIRST
-from strava_pipeline.lake.dashboard.bests import Owner
-from strava_pipeline.lake.dashboard.fitness import estimated_thresholds, loads, reached_activities
 from strava_pipeline.lake.gold.publish import if_readable, published_at
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.requests import PublishWanted, RequestsFullError
 from strava_pipeline.lake.user_files import Place, goals_document, seal_of_goals, write_goals
+from strava_pipeline.lookups.bests import Owner
+from strava_pipeline.lookups.fitness import estimated_thresholds, loads, reached_activities
 from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.pages_requests import kept_page

@@ -6,8 +6,8 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.lake.dashboard.explorer import TileChoice, explorer_groups, tiles_added
-from strava_pipeline.lake.tile_visits import EXPLORER_ZOOMS
+from strava_pipeline.lake.made.tile_visits import EXPLORER_ZOOMS
+from strava_pipeline.lookups.explorer import TileChoice, explorer_groups, tiles_added
 from strava_pipeline.serve.dashboard.answers import After, cursor_of
 from strava_pipeline.serve.dashboard.api_tiles import Zoom, totals_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

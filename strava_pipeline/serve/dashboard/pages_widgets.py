@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.widgets import NAME, Drawn
-from strava_pipeline.lake.dashboard.widgets import drawn_widget, widget_files
+from strava_pipeline.lookups.widgets import drawn_widget, widget_files
 from strava_pipeline.serve.dashboard.kept_answers import KEPT, do_not_keep
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render

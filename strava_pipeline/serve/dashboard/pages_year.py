@@ -9,11 +9,11 @@ from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import year_values
 from strava_pipeline.core.insights.year_views import SHOWN, sports_of, usual_show, year_view
 from strava_pipeline.core.sports import ALL, SPORTS
-from strava_pipeline.lake.dashboard.activity_list import choices_of
-from strava_pipeline.lake.dashboard.bests import Owner, shown_year, summary_of
-from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.activity_list import choices_of
+from strava_pipeline.lookups.bests import Owner, shown_year, summary_of
+from strava_pipeline.lookups.photos import photos_of_year
 from strava_pipeline.serve.dashboard.api_fitness import Year
 from strava_pipeline.serve.dashboard.api_months import known_months
 from strava_pipeline.serve.dashboard.kept_answers import KEPT

@@ -18,15 +18,15 @@ from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.dashboard.bests import Owner, owner_of
-from strava_pipeline.lake.dashboard.data_state import data_state, file_state
-from strava_pipeline.lake.dashboard.rows import parts_with_content
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.gold.publish import published_at
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
+from strava_pipeline.lookups.bests import Owner, owner_of
+from strava_pipeline.lookups.data_state import data_state, file_state
+from strava_pipeline.lookups.rows import parts_with_content
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.kept import Kept
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
@@ -212,7 +212,7 @@ SnapshotIfAny = Annotated[Connection | None, Depends(_snapshot_if_any)]  # None:
 def data_key(site: Site, *asked: Hashable) -> str | None:
     """A key for a value of the present data, or None if nothing is published.
 
-    The key is made from the state of the data folder (lake/dashboard/data_state.py), the athlete's day, and `asked`.
+    The key is made from the state of the data folder (lookups/data_state.py), the athlete's day, and `asked`.
     Readers compute it before they read and once more after: a value read during a change is shown, but not cached.
     `asked`: further inputs of the answer; values with distinct texts.
     """

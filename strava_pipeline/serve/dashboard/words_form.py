@@ -9,10 +9,10 @@ from fastapi import Request
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.text import printable
-from strava_pipeline.lake.dashboard.rows import Values, rows_of
 from strava_pipeline.lake.gold.corrections import Edit, Word, are_published, words_before
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.rows import Values, rows_of
 from strava_pipeline.serve.dashboard.display import service, sport
 from strava_pipeline.serve.dashboard.forms import first_of
 from strava_pipeline.serve.dashboard.problems import ProblemError

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from strava_pipeline.lake.dashboard.rows import rows_by
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.lookups.rows import rows_by
 
 TEMPLATE = "activity_trips.html"
 MOST = 50  # a page

@@ -21,12 +21,12 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, ValidationError
 from strava_pipeline.core.geodesy import Area, area_of
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
-from strava_pipeline.lake.dashboard.rows import rows_by
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
+from strava_pipeline.lookups.rows import rows_by
 from strava_pipeline.trips.car.log import bronze_files, has_unread_pings, newest_file, waiting_lines
 from strava_pipeline.trips.car.rules.config import DEFAULT_LIMITS, Limits
 from strava_pipeline.trips.car.rules.events import Result

@@ -14,11 +14,11 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.dashboard.activity_list import After
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.made.tracks import write_track
 from strava_pipeline.lake.notifications import notify
-from strava_pipeline.lake.tracks import write_track
+from strava_pipeline.lookups.activity_list import After
 from strava_pipeline.serve.dashboard.problems import MEDIA_TYPE
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put

@@ -82,7 +82,7 @@ def test_a_month_is_compared_and_its_changes_are_decided_as_by_a_command(world: 
         "requires_action",
     )
     facts = {fact["name"]: fact for fact in api.get("/api/status").json()["facts"] if fact["of"] == "toy"}
-    assert (facts["published"]["values"]["activities"], facts["pull"]["values"]["activities"]) == (3, 3)
+    assert (facts["published"]["values"]["rows"], facts["pull"]["values"]["rows"]) == (3, 3)
 
     changes = api.get("/api/changes?status=proposed").json()["changes"]
     assert month["changes"].keys() == changes.keys()

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.dashboard import activities as data
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups import activities as data
 from strava_pipeline.serve.dashboard.answers import parameters_of
 from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.lake.conftest import NewLake

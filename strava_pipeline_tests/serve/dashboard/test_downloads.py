@@ -7,10 +7,10 @@ import polars as pl
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.dashboard import downloads
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.imports.files import store_durably
-from strava_pipeline.lake.tracks import write_track
+from strava_pipeline.lake.made.tracks import write_track
+from strava_pipeline.lookups import downloads
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.dashboard.photos import photos_of_year
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.imports.files import store_durably
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lookups.photos import photos_of_year
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 from starlette.testclient import TestClient
 
-from strava_pipeline.lake.dashboard.rows import Cursor
 from strava_pipeline.lake.gold.publish import publish
+from strava_pipeline.lookups.rows import Cursor
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 from strava_pipeline_tests.lake.test_routes import PLANTED, STARTS, come

@@ -14,12 +14,12 @@ from starlette.testclient import TestClient
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.facts import State
 from strava_pipeline.core.insights.goals import GoalsError
-from strava_pipeline.lake.dashboard.fitness import estimated_thresholds
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import exclusively
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Request, open_requests
 from strava_pipeline.lake.user_files import Place, goals_document, goals_health, goals_of, seal_of_goals, write_goals
+from strava_pipeline.lookups.fitness import estimated_thresholds
 from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
