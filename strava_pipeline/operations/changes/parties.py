@@ -24,7 +24,7 @@ from strava_pipeline.ingest.providers_file import (
     providers_file,
     used_sources,
 )
-from strava_pipeline.ingest.registry import write_problem
+from strava_pipeline.ingest.registry import offered, write_problem
 from strava_pipeline.lake.bronze.expired import limited_ids
 from strava_pipeline.lake.bronze.listings import withheld_ids
 from strava_pipeline.lake.bronze.months import Pulled, pulled
@@ -48,6 +48,7 @@ class Comparing:
         chosen: the choices for each enabled provider, including Strava; the first one's name and gear count first.
         pulls: the coverage of each one's listings; a provider without listings is missing, and doesn't take part.
         links: gear, as a person linked it.
+        edits: what can be changed with each one's login.
         obstacles: why a login can't make the changes that the person allows, by provider.
         years: the partitions.
         now: UTC.
@@ -58,6 +59,7 @@ class Comparing:
     pulls: Mapping[str, Pulled]
     changes: ChangesChoice
     links: Links
+    edits: Mapping[str, Set[str]]
     obstacles: Mapping[str, str]
     years: YearRange
     now: datetime
@@ -91,7 +93,7 @@ class Comparing:
         obstacle, can = self.obstacles.get(name), spec.capabilities
         writes = bool(choice.write) and obstacle is None
         table = owner_table(self.lake, name) if "adds" in can else OwnerTable()
-        edits = {edit for edit in spec.edits if "adds" not in can or _COLUMN_OF[edit] in table.columns}
+        edits = {edit for edit in self.edits[name] if "adds" not in can or _COLUMN_OF[edit] in table.columns}
         edits = edits if obstacle is None else set()
         wanted = []
         if not choice.auto_files and "files" in can:
@@ -129,7 +131,9 @@ def comparing(settings: Settings, now: datetime) -> Comparing:
     chosen = {name: enabled[name] for name in ranked if name in taking_part}
     asked = {name: write_problem(name, settings) for name, choice in enabled.items() if choice.write}
     obstacles = {name: why for name, why in asked.items() if why is not None}
-    return Comparing(lake, chosen, pulls, file.changes, file.gear, obstacles, year_range(settings.first_year), now)
+    edits = {name: offered(name, settings).edits for name in pulls}
+    years = year_range(settings.first_year)
+    return Comparing(lake, chosen, pulls, file.changes, file.gear, edits, obstacles, years, now)
 
 
 def _month_before(moment: datetime) -> date:
