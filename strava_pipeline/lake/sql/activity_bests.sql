@@ -123,12 +123,12 @@ believed AS (
 fastest AS (
     SELECT
         activity_id,
-        lengths.record,
-        lengths.distance_m,
+        record,
+        distance_m,
         is_device,
         min(CASE WHEN times < 2 THEN it ELSE struct_update(it, seconds := ceil((it.seconds + 1) / times)) END) AS it
     FROM (
-        SELECT believed.*, lengths, floor(believed.distance_m / lengths.distance_m + 0.01) AS times
+        SELECT activity_id, lengths.record, lengths.distance_m, is_device, it, floor(believed.distance_m / lengths.distance_m + 0.01) AS times
         FROM believed
         JOIN lengths ON lengths.sport_group = believed.sport_group AND lengths.distance_m <= believed.distance_m
     )
