@@ -100,6 +100,17 @@ def test_a_linked_bike_is_one_and_each_activity_counts_once(lake: Lake, tmp_path
     assert things().keys() == {"Bike", "Old"}, "who doesn't know the links leaves them"
     written = {"source": "spreadsheet", "extra": '{"equipment": "Straßenrad"}'}
     put(lake, [activity(-4, "2025-05-04T08:00") | written])
+    publish(replace(lake, gear_links={"Bike": {"strava": "b1"}}))
+    with snapshot(lake) as connection:
+        named = [
+            connection.execute(query).fetchall()
+            for query in (
+                "SELECT name, item_name FROM gear_items WHERE source = 'spreadsheet'",
+                "SELECT gear_name, gear_name FROM activity_list WHERE id = -4",
+                "SELECT name, name FROM gear_mileage WHERE item = 'spreadsheet:straßenrad'",
+            )
+        ]
+    assert named == [[("Straßenrad", "Straßenrad")]] * 3, "a text has one name"
     publish(replace(lake, gear_links={"Bike": {"strava": "b1", "spreadsheet": "straßenrad"}}))
     assert things()["Bike"] == (3, 60_000), "a text that has no lower case alone"
 

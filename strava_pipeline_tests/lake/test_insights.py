@@ -25,7 +25,7 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
-from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, put, splits
+from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, moved, put, splits
 
 pytestmark = pytest.mark.slow
 
@@ -57,7 +57,7 @@ def test_the_files_are_what_the_rows_come_to(lake: Lake) -> None:
     report = written(lake, [])
     assert report.left_out.activities_in_the_future == sum(day_of(row) > TOMORROW for row in rows) > 0
     silent = (
-        sum(measured(row["moving_time"]) is None for row in rows),
+        sum(moved(row) is None for row in rows),
         sum(measured(row["total_elevation_gain"]) is None for row in rows),
     )
     assert (report.left_out.activities_without_moving_time, report.left_out.activities_without_climb) == silent

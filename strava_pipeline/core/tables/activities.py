@@ -318,6 +318,10 @@ IMPOSSIBLE = {
     # aeroplanes with the wind behind them are slower than 350 m/s
     "nothing is as fast as its distance in its time": "distance > 350e0 * greatest(moving_time, elapsed_time, 1) "
     "AND isfinite(distance) AND greatest(moving_time, elapsed_time) >= 0",
+    # 90 km/h, as the fastest steps of rides
+    "it has no sport, and nobody is as fast as its distance in its time": "distance > 25e0 * greatest(moving_time, elapsed_time) "
+    "AND isfinite(distance) AND greatest(moving_time, elapsed_time) > 0 "
+    "AND coalesce(sport_type, type, extra ->> '$.sport') IS NULL",
 }
 """Why an activity can't be, with the condition on columns of `activities`: it stays, and counts in nothing (docs/adr/0134)."""
 

@@ -39,7 +39,7 @@ _GROUP_OR_ALL = Column("sport_group", Kind.TEXT, "group of sports, or all", key=
 
 _SUMS = (
     Column("distance_m", Kind.DOUBLE, "distance", "m"),
-    Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+    Column("moving_time_seconds", Kind.BIGINT, "time in motion; where nothing tells of it, from start to end", "s"),
     Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
     Column("elevation_gain_m", Kind.DOUBLE, "climbed; NULL: nothing says it, or lifts (AlpineSki, Snowboard)", "m"),
     Column("relative_effort", Kind.DOUBLE, "Strava's relative effort, by heart rate"),
@@ -64,7 +64,10 @@ ACTIVITY_SUMS = Table(
     (
         Column("activity_id", Kind.BIGINT, "the activity", key=True),
         Column(
-            "moving_time", Kind.BIGINT, "time in motion; a computed one is never longer than from start to end", "s"
+            "moving_time",
+            Kind.BIGINT,
+            "time in motion; a computed one is never longer than from start to end, which stands where nothing tells of motion",
+            "s",
         ),
         Column("total_elevation_gain", Kind.DOUBLE, "climbed", "m"),
         Column("max_speed", Kind.DOUBLE, "highest speed", "m/s"),
@@ -246,7 +249,7 @@ SEGMENT_HISTORY = Table(
         Column("local_year", Kind.INTEGER, "year of that day"),
         Column("sport_group", Kind.TEXT, GROUP.meaning),
         Column("elapsed_time_seconds", Kind.BIGINT, "time from start to end", "s"),
-        Column("moving_time_seconds", Kind.BIGINT, "time in motion", "s"),
+        Column("moving_time_seconds", Kind.BIGINT, "time in motion; where nothing tells of it, from start to end", "s"),
         Column("average_watts", Kind.DOUBLE, "mean power", "W"),
         Column("device_watts", Kind.BOOLEAN, "power was measured, not estimated"),
         Column("average_heartrate", Kind.DOUBLE, "mean heart rate", "bpm"),

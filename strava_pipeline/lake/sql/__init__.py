@@ -212,6 +212,10 @@ def _sums(names: Mapping[str, str]) -> dict[str, str]:
     ]
     listed = f"nullif(list_filter([{', '.join(cases)}], lambda name: name IS NOT NULL), [])"
     sums = {name: f"coalesce({said[name]}, {value})" for name, (_, value) in _SUMS.items()}
+    # a table has one duration, a recording without places no motion
+    sums["moving_time"] = (
+        f"coalesce({sums['moving_time']}, CASE WHEN activities.elapsed_time BETWEEN 1 AND 1e9 THEN activities.elapsed_time END)"
+    )
     sums["average_speed"] = (
         "coalesce(CASE WHEN activities.average_speed BETWEEN 0 AND 1e3 THEN activities.average_speed END, "
         f"CASE WHEN activities.distance BETWEEN 0 AND 4e7 THEN activities.distance END / nullif({sums['moving_time']}, 0))"

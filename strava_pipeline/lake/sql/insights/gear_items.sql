@@ -35,7 +35,7 @@ SELECT
     piece,
     coalesce(pieces.spelling, piece) AS gear_id,
     coalesce(nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS name,
-    coalesce(gear_links.item, name) AS item_name,
+    coalesce(gear_links.item, nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS item_name,
     gear.retired,
     gear_links.item IS NOT NULL AS is_linked,
     coalesce(pieces.rows, 0) AS rows,

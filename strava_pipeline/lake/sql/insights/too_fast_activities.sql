@@ -1,7 +1,6 @@
 -- Activities in which nobody moved by themselves all the way: flagged at Strava; stretches of the track, of more than a twentieth of its
 -- length, that nobody ever was as fast in (where they are the lesser half, the rest may hold records over a distance); or their whole
--- distance in less time than anybody took (of rides from 5 km on; where no sport is known, at over 90 km/h), but in another world, or
--- down a hill, which the track knows.
+-- distance in less time than anybody took (of rides from 5 km on), but in another world, or down a hill, which the track knows.
 WITH stretches AS (
     SELECT
         activity_id,
@@ -26,7 +25,7 @@ FROM (
             NOT counted.is_virtual
             AND NOT (counted.sport_group = 'ride' AND coalesce(stretches.believed_m, 0) >= 0.5 * counted.distance_m)
             AND coalesce(nullif(counted.elapsed_time_seconds, 0), counted.moving_time_seconds)
-                < coalesce(human.least_seconds / human.distance_m, CASE WHEN counted.sport_type IS NULL THEN 1 / 25 END) * counted.distance_m,
+                < human.least_seconds * counted.distance_m / human.distance_m,
             false
         ) AS is_whole
     FROM counted_activities AS counted
