@@ -240,7 +240,8 @@ def test_a_rebuild_that_is_broken_off_goes_on_and_shows_nothing_half(
 DIE = """
 import os, signal, sys
 from pathlib import Path
-from strava_pipeline.lake import files, rebuild, shards
+from strava_pipeline.lake import files, rebuild
+from strava_pipeline.lake.made import shards
 from strava_pipeline.lake.gold import merge_details, publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import YEARS
