@@ -14,8 +14,7 @@ import orjson
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.insights import BESTS, LOADS
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lake.sql import sql
-from strava_pipeline.lookups.rows import CursorError, Values, packed, rows_by, rows_of, unpacked
+from strava_pipeline.lookups.rows import CursorError, Values, packed, rows_of, unpacked
 
 MOST_ROWS = 500  # rows per page: 0.3 MB of JSON
 _FETCHED = 2_000  # rows fetched at once of a whole selection
@@ -190,14 +189,16 @@ def activity_page(
     connection: Connection, selection: Selection, *, limit: int = 50, after: After | None = None
 ) -> ActivityPage:
     """A page of the selected activities that aren't deleted. `limit`: up to MOST_ROWS."""
-    text = sql("sql/activity_list", __package__ or "").format(
+    parameters = selection.wanted | {"most": limit + 1} | (after.parameters if after else {})
+    rows = rows_of(
+        connection,
+        "activity_list",
+        parameters,
         selected=selection.statement(),
         key=SORTS[selection.sort],
         behind=after.condition if after else "true",
         order=selection.sorted_by,
     )
-    parameters = selection.wanted | {"most": limit + 1} | (after.parameters if after else {})
-    rows = rows_by(connection, text, parameters)
     (totals, *_), keys = ([row.pop(name) for row in rows] for name in ("totals", "sorted_by"))
     found = [row for row in rows if row["id"] is not None]  # without a row, the totals stand alone
     last = _after(selection, keys[limit - 1], found[limit - 1]["id"]) if len(found) > limit else None

@@ -34,8 +34,8 @@ SELECT
     source,
     piece,
     coalesce(pieces.spelling, piece) AS gear_id,
-    coalesce(nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS name,
-    coalesce(gear_links.item, nullif(trim(gear.name), ''), nullif(trim(gear.nickname), ''), pieces.spelling, piece) AS item_name,
+    coalesce(gear.shown, pieces.spelling, piece) AS name,
+    coalesce(gear_links.item, gear.shown, pieces.spelling, piece) AS item_name,
     gear.retired,
     gear_links.item IS NOT NULL AS is_linked,
     coalesce(pieces.rows, 0) AS rows,
@@ -43,6 +43,8 @@ SELECT
     pieces.moving_time_seconds,
     pieces.first_on,
     pieces.last_on
-FROM (SELECT * RENAME (gear_id AS piece) FROM gear) AS gear
+FROM (
+    SELECT source, gear_id AS piece, coalesce(nullif(trim(name), ''), nullif(trim(nickname), '')) AS shown, retired FROM gear
+) AS gear
 FULL JOIN pieces USING (source, piece)
 LEFT JOIN gear_links USING (source, piece)
