@@ -78,7 +78,7 @@ def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake)
     assert publish(lake)
     assert listed(lake, "id, visibility, distance, moving_time, sources, sport_type, sport_group") == [
         (1, None, 20_000.0, 3600, ["garmin", "strava"], "Ride", "ride"),
-        (2, "only_me", None, None, ["strava"], "RIDING", "other"),
+        (2, "only_me", None, 4000, ["strava"], "RIDING", "other"),
     ]
 
 
