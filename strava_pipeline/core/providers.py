@@ -136,6 +136,8 @@ class ProviderSpec:
         kinds: what the service gives in addition to activities, with the reading of each kind.
         gear_of_activity: where rows do not name the gear and a call per activity does: reads its answer, parsed from JSON, as
             the id of the gear, or None. Raises ValueError for any other answer.
+        has_gear_apart: the gear of a listing's rows comes by calls of their own: a row without `gear_id` doesn't say that
+            there is none.
         webhooks: how its deliveries are verified and read, or None.
         refusals: what a 401 and a 403 mean, and other statuses that refuse a login or a call.
         commands: its own commands to log in and to compare years, if they differ from those of `providers`.
@@ -165,6 +167,7 @@ class ProviderSpec:
     edits: frozenset[Edit] = frozenset()
     kinds: Mapping[Kind, KindReader] = field(default_factory=dict)
     gear_of_activity: Callable[[Any], str | None] | None = None
+    has_gear_apart: bool = False
     webhooks: WebhookSpec | None = None
     refusals: Refusals = USUAL
     commands: Mapping[Literal["login", "pull"], str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ row has the gear that was known before the next listing began: so a rebuild make
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,8 +39,21 @@ class GearOfActivities:
     _known: dict[str, dict[int, list[tuple[int, str | None]]]] = field(default_factory=dict)
     _starts: dict[str, list[int]] = field(default_factory=dict)
 
-    def added(self, source: str, landed: int | None, activities: Sequence[Json]) -> Sequence[Json]:
-        """The activities, with their gear if known. `landed`: the number of the listing that contains them."""
+    def added(
+        self, source: str, landed: int | None, activities: Sequence[Json], before: Callable[[], Mapping[int, str]]
+    ) -> Sequence[Json]:
+        """The activities, with their gear if known.
+
+        Args:
+            landed: the number of the listing that contains them.
+            before: the gear by activity before that listing, for a source whose calls for gear may fail.
+        """
+        has_gear_apart = (self.lake.providers / source).exists() and spec_of(source).has_gear_apart
+        if has_gear_apart and any("gear_id" not in activity for activity in activities):
+            return [
+                {**activity, "gear_id": activity.get("gear_id", before().get(activity["id"]))}
+                for activity in activities
+            ]
         known = self._of(source)
         if not known:
             return activities

@@ -43,6 +43,7 @@ LEAST_ROWS, MOST_ROWS = 20, 200  # trips on a page of trips.json, by the service
 INTERVAL = 0.5  # seconds between two calls
 LEGACY_ROWS = 100  # trips on a page of the web site's list; it may give more on request
 UNSAID, MOST_REFUSALS = timedelta(seconds=30), 6  # a pause that is not named, doubled each time; five of them
+NONE_HAS = ""  # in place of a trip's id: the account has no gear
 GEAR_LIST = "/users/current.json"  # of the web site's interface
 MOST_DETAILS = 20  # trips whose answers are kept until their files are asked for: one may have some megabytes
 
@@ -166,7 +167,8 @@ class RideWithGpsClient(ServiceProvider):
         offset, total = sum(len(content["results"]) for content in landed), _results_count(landed)
         try:
             if not landed and not self.spec.kinds["gear"](parse_json(self._gear_list().body)):
-                return  # no trip can have gear
+                gear[NONE_HAS] = None
+                return
             while total is None or offset < total:
                 calls = self.calls
                 answer = self._trips_page(offset)
@@ -184,7 +186,8 @@ class RideWithGpsClient(ServiceProvider):
         except LimitReachedError:
             raise
         except (TransientError, RefusedError, GoneError, NeedsLoginError) as error:
-            log.warning("The gear of trips is not known: %s", error)
+            self._gear = _of_gear_alone(error)
+            log.warning("The gear of trips stays as it was known: %s", error)
 
     def list_kind(self, kind: Kind, first: date | None, last: date | None) -> Iterator[Received]:
         """The account's gear, without the service's other data around it.
@@ -203,10 +206,8 @@ class RideWithGpsClient(ServiceProvider):
                 answer = self._service.get(GEAR_LIST, check=gear_alone)
             except LimitReachedError:
                 raise
-            except (TransientError, RefusedError, GoneError) as error:
-                self._gear = error
-            except NeedsLoginError as error:  # the login itself has answered elsewhere
-                self._gear = RefusedError(str(error), status=401)
+            except (TransientError, RefusedError, GoneError, NeedsLoginError) as error:
+                self._gear = _of_gear_alone(error)
             else:
                 self._gear = Received(json_bytes(gear_alone(answer.json)), answer.fetched_at)
         if isinstance(self._gear, PipelineError):
@@ -274,6 +275,11 @@ def _said(content: Any) -> str | None:
     return "it reports an error" if isinstance(content, dict) and content.get("error") else None
 
 
+def _of_gear_alone(error: PipelineError) -> PipelineError:
+    """The failure of a call for gear: an ended login is a refusal of it, as the login itself has answered elsewhere."""
+    return RefusedError(str(error), status=401) if isinstance(error, NeedsLoginError) else error
+
+
 def _results_count(contents: Sequence[Any]) -> int | None:
     count = contents[-1].get("results_count") if contents else None
     return count if isinstance(count, int) and not isinstance(count, bool) else None
@@ -301,7 +307,7 @@ def _trips_pages(landed: Sequence[tuple[int, Any]]) -> list[tuple[int, Any]]:
 def _with_gear(body: bytes, content: Any, gear: dict[str, Any]) -> bytes:
     """The page as received, prefixed with the gear of its trips, as far as known."""
     keys = [id_text(trip.get("id")) for trip in content["trips"] if isinstance(trip, dict)]
-    of_page = {key: gear[key] for key in keys if key is not None and key in gear}
+    of_page = {key: gear.get(key) for key in keys if key is not None and (key in gear or NONE_HAS in gear)}
     return b'{"gear":' + json_bytes(of_page) + b',"page":' + body.lstrip(b"\xef\xbb\xbf") + b"}" if of_page else body
 
 

@@ -129,8 +129,8 @@ def read_row(trip: Json) -> ProviderRow | None:
                 summary[ours] = found
     summary |= _places(given)
     summary |= _privacy(given, unread)
-    if (gear_id := _gear_id(given)) is not None:
-        summary["gear_id"] = gear_id
+    if not trip.keys().isdisjoint(("gear", "gear_id")):  # without both, the gear is not known
+        summary["gear_id"] = _gear_id(given)
     summary |= _sport_fields(given)
     _correct(summary, given)
     left: dict[str, Any] = {
@@ -360,5 +360,6 @@ SPEC = ProviderSpec(
     capabilities=frozenset({"feed", "files", "webhooks"}),
     edits=frozenset({"name", "gear"}),
     kinds={"gear": read_gear},
+    has_gear_apart=True,
     webhooks=WEBHOOKS,
 )

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,7 @@ def _shard(
     written: dict[int, int] = {}  # the number of rows by year
     waiting: list[Json] = []
     came: list[datetime] = []  # when the page of each of them did
+    before = cache(lambda: _gear_before(lake, listing, wanted))
 
     def type_waiting() -> None:
         rows, typed = summary_frame(
@@ -272,7 +274,7 @@ def _shard(
 
     for page, activities in listing.pages():
         if not wanted.isdisjoint(years.clamp(year) for year in page.local_years):
-            waiting += gear.added(manifest.source, manifest.landed, activities)
+            waiting += gear.added(manifest.source, manifest.landed, activities, before)
             came += [page.fetched_at] * len(activities)
         ended = [year for year in wanted if last.get(year) == page.file]
         if len(waiting) >= TYPED_AT_ONCE or (ended and waiting):
@@ -284,6 +286,16 @@ def _shard(
         type_waiting()
     for year, frames in held.items():  # years whose last page was lost, or whose last page did not name them
         _write_year(lake, listing, year, frames, written, years, times, report)
+
+
+def _gear_before(lake: Lake, listing: Listing, years: Iterable[int]) -> dict[int, str]:
+    """The gear by activity before a listing that came without it: what a service failed to say is as it was."""
+    files = [path for year in years for path in shard_files(lake, year)]
+    rows = pl.scan_parquet(files).filter(
+        pl.col("source") == listing.manifest.source, pl.col("ingestion_ts") < listing.manifest.pages[0].fetched_at
+    )
+    newest = rows.sort("ingestion_ts").unique("id", keep="last").drop_nulls("gear_id").select("id", "gear_id")
+    return dict(newest.collect().iter_rows()) if files else {}
 
 
 def _write_year(

@@ -241,6 +241,7 @@ def test_a_trip_of_nulls_is_only_what_it_says() -> None:
         "sport_type": "Ride",
         "sport_is_assumed": True,
         "has_heartrate": False,
+        "gear_id": None,
     }
 
 

@@ -19,6 +19,7 @@ from strava_pipeline.ingest.ridewithgps.emulator.service import RideWithGps, gea
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.gold.quarantine import unreadable_rows
 from strava_pipeline.lake.providers import feed_state, land_provider_file
+from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.operations import feeds
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.providers import bring_provider_files, list_provider_activities
@@ -409,6 +410,29 @@ def test_without_the_web_sites_interface_only_gear_is_missing(world: World, tmp_
     follow(world)
     assert "edited" in world.names()
     assert world.gold("SELECT gear_id FROM activities WHERE name = 'edited'") == [("254097",)], "a trip names its gear"
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [(LEGACY_USER, 404), (LEGACY_LIST, 500)], ids=["the list of gear", "the gear of trips"]
+)
+def test_gear_that_a_listing_could_not_have_is_as_it_was(world: World, path: str, status: int) -> None:
+    keys = listed_once(world)
+    world.subject.edit(keys[0], "edited")
+    world.subject.fail(kind="status", status=status, path=path, times=9)
+    world.pull("all", per_page=50)
+    assert sorted(world.gold("SELECT gear_id, gear_source, count(*) FROM activities GROUP BY ALL")) == [
+        ("254097", "ridewithgps", 5)
+    ]
+    assert world.gold("SELECT count(*) FROM activity_history WHERE list_contains(changed_fields, 'gear_id')") == [(0,)]
+    assert "edited" in world.names()
+    world.subject.faults.clear()
+    service_of(world).edit(int(keys[1]), gear=None)
+    world.pull("all", per_page=50)
+    expected = [("254097", 4), (None, 1)]
+    assert world.gold("SELECT gear_id, count(*) FROM activities GROUP BY ALL ORDER BY ALL") == expected, "it was said"
+    context = world.run()
+    rebuild(context.lake, context.years, context.progress)
+    assert world.gold("SELECT gear_id, count(*) FROM activities GROUP BY ALL ORDER BY ALL") == expected
 
 
 def test_without_gear_the_gear_of_trips_is_not_asked_for(world: World) -> None:

@@ -90,7 +90,7 @@ def test_a_change_is_one_request_which_a_reading_confirms(
     assert after.page is not None
     assert after.page.read == SPEC.read_page(parse_json(after.page.body))
     (row,) = after.page.read.activities
-    kept = {"name": row["name"], "gear_id": row.get("gear_id", "")}
+    kept = {"name": row["name"], "gear_id": row["gear_id"] or ""}
     expected = {"name": "To the lake", "gear_id": BLUE} | {name: str(value or "") for name, value in body.items()}
     assert kept == expected
 
