@@ -3,7 +3,7 @@
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -126,11 +126,18 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
     )
 
 
+def rows_of_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Values]:
+    """What sources say under these ids, each by itself, by id."""
+    asked = {"id": None, "ids": ids}
+    rows = rows_of(connection, "sources_of_activity", asked, has_time=has_time("said")) if ids else []
+    return {row["id"]: row for row in rows}
+
+
 def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:
     """Each source's values of an activity, the best first, by source and id (`strava:123`); with a link if known."""
     return {
         f"{row['source']}:{row['id']}": {**row, "link": _link(row["source"], row["source_id"])}
-        for row in rows_of(connection, "sources_of_activity", {"id": activity_id}, has_time=has_time("said"))
+        for row in rows_of(connection, "sources_of_activity", {"id": activity_id, "ids": []}, has_time=has_time("said"))
     }
 
 

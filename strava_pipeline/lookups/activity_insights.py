@@ -51,14 +51,11 @@ class ComparedActivity:
     has_track: bool
 
 
-def compared_activity(connection: Connection, lake: Lake, found: FoundActivity) -> ComparedActivity | None:
-    """An activity, not deleted, to compare with another one; None if insights don't count it."""
-    numbers, effort = (
-        rows_of(connection, name, {"id": found.id}) for name in ("compared_activity", "measured_activity")
-    )
-    if not numbers:
-        return None
-    return ComparedActivity(found.id, numbers[0], effort[0], track_path(lake, found.year, found.id).exists())
+def compared_activity(connection: Connection, lake: Lake, found: FoundActivity) -> ComparedActivity:
+    """An activity, not deleted, to compare with another one; without `effort` if insights don't count it."""
+    (numbers,) = rows_of(connection, "compared_activity", {"id": found.id})
+    effort = next(iter(rows_of(connection, "measured_activity", {"id": found.id})), {})
+    return ComparedActivity(found.id, numbers, effort, track_path(lake, found.year, found.id).exists())
 
 
 def activity_insights(connection: Connection, lake: Lake, found: FoundActivity) -> ActivityInsights:

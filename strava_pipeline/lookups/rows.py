@@ -35,7 +35,7 @@ def rows_by(connection: Connection, statement: str, parameters: Mapping[str, Any
 
 
 def parts_with_content(connection: Connection) -> frozenset[str]:
-    """Which of `body`, `devices`, `segments`, `gear` and `sync` (several services to compare) have anything to show."""
+    """Which of `body`, `devices`, `segments`, `gear`, `pairs` and `sync` (several services to compare) have anything to show."""
     (found,) = rows_of(connection, "holds", {"imported": list(IMPORTED)})
     return frozenset(part for part, is_there in found.items() if is_there)
 

@@ -1,6 +1,9 @@
-"""A person's decisions about an activity, its bests and its values: recorded, and published as soon as no run is at work."""
+"""A person's decisions about activities, their bests and values, and which are one: recorded, and published as soon as no run is
+at work.
+"""
 
-from collections.abc import Collection, Mapping
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -21,12 +24,16 @@ from strava_pipeline.lake.gold.corrections import (
     tags_by_rules,
     words_before,
 )
+from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.run_context import run_context
 
+log = logging.getLogger(__name__)
 _PATIENCE = 2.0  # s: a person waits for the answer
 
 
@@ -36,6 +43,28 @@ def decide_bests(settings: Settings, activity_id: int, *, dismissed: bool, by: s
     record_decisions(lake, BestsDecision(at=at, by=by, activity_id=activity_id, dismissed=dismissed))
     _publish_if_free(lake)
     return if_readable(lake, lambda published: _is_dismissed(published, activity_id)) is dismissed
+
+
+def decide_pairs(settings: Settings, one: int, others: Iterable[int], *, joined: bool | None, by: str) -> None:
+    """Record whether an activity is one with each of the others; None: the evidence decides again. The next matching follows."""
+    at = primed_clock(settings).now()
+    said = [MatchDecision(at=at, by=by, id=one, other_id=other, joined=joined) for other in others]
+    record_decisions(_lake(settings), *said)
+
+
+def decide_pair(settings: Settings, one: int, other: int, *, joined: bool | None, by: str) -> bool:
+    """The same of two; returns whether readers see it already."""
+    decide_pairs(settings, one, [other], joined=joined, by=by)
+    return _publish_if_free(_lake(settings), lambda: _match(settings))
+
+
+def _match(settings: Settings) -> None:
+    from strava_pipeline.operations.merging import match  # imports Polars
+    from strava_pipeline.operations.tracking import make_tracks
+
+    run = run_context(settings, LogProgress(log))
+    if moved := match(run).tracks_due:
+        make_tracks(run, moved)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +130,14 @@ def publish_at_once(settings: Settings) -> bool:
     return _publish_if_free(_lake(settings))
 
 
-def _publish_if_free(lake: Lake) -> bool:
+def _publish_if_free(lake: Lake, follow: Callable[[], object] = lambda: None) -> bool:
     from strava_pipeline.operations.table_rules import refuse_faults  # imports Polars
     from strava_pipeline.operations.tracking import measure_what_was_said
 
     with at_rest(lake, patience=_PATIENCE) as is_free:
         if is_free:
             with suppress(PipelineError, OSError):  # it is recorded: the next run that publishes follows it
+                follow()
                 measure_what_was_said(lake)
                 publish(lake, refuse=partial(refuse_faults, lake=lake))
                 return True

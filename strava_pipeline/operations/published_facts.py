@@ -80,8 +80,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
         values = {"undecided": matched.proposed, "waiting": waiting, "waiting_km": round(metres / 1000)}
         waits = f"; until you decide, {counted(waiting, 'activity')} with {values['waiting_km']:,} km in no total"
         text = f"{counted(matched.proposed, 'pair')} of activities may be one{waits if waiting else ''}"
-        page = "/activities?counts=false" if waiting else None
-        yield warning("matches", text, "strava-pipeline matches list", values=values, page=page)
+        yield warning("matches", text, "strava-pipeline matches list", values=values, page="/pairs")
 
 
 def _left_out(views: Mapping[str, str], files: int) -> Iterator[Fact]:

@@ -93,10 +93,9 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
     from strava_pipeline.core.errors import PipelineError
     from strava_pipeline.core.years import span_of
     from strava_pipeline.environment.settings import Settings
-    from strava_pipeline.ingest.registry import primed_clock
-    from strava_pipeline.lake.decisions import record_decisions
-    from strava_pipeline.lake.gold.matches import MatchDecision, matched_activities
+    from strava_pipeline.lake.gold.matches import matched_activities
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.operations.bests import decide_pairs
     from strava_pipeline.orchestrate.jobs import MATCH_JOB
     from strava_pipeline.verbs.run_report import run_and_report
     from strava_pipeline.verbs.terminal import out
@@ -106,17 +105,15 @@ def _decide(one: int, others: list[int], *, joined: bool, verbose: bool) -> None
         raise typer.BadParameter("two different ids, please", param_hint="OTHER")
     with _snapshot() as connection:
         years = _present_years(connection, [one, *others])
-    at, by = primed_clock(settings).now(), f"strava-pipeline matches {'join' if joined else 'split'}"
-    taken = [MatchDecision(at=at, by=by, id=one, other_id=each, joined=joined) for each in others]
-    lake = Lake(settings.data_dir)
-    record_decisions(lake, *taken)
+    by = f"strava-pipeline matches {'join' if joined else 'split'}"
+    decide_pairs(settings, one, others, joined=joined, by=by)
     run_and_report(settings, MATCH_JOB, years=span_of(years.values()), verbose=verbose)
     with _snapshot() as connection:
         found = matched_activities(connection, one)
     together = {each.id for each in found[0].sources} if found else {one}
     for each in others:
         if joined and each not in together:
-            raise PipelineError(_why_still_two(lake, one, each))
+            raise PipelineError(_why_still_two(Lake(settings.data_dir), one, each))
         if joined:
             out.print(f"{one} and {each} are one activity now: {found[0].activity_id}.")
         else:

@@ -41,12 +41,14 @@ _TRACKS_DUE = "tracks_due"  # a note of the years in which tracks now belong to 
 
 
 class MatchDecision(Decision):
-    """Two activities are the same (`joined`) or not, whatever the evidence; the last decision about a pair counts."""
+    """Two activities are the same (`joined`) or not, whatever the evidence; None: the evidence decides again. The last
+    decision about a pair counts.
+    """
 
     kind: ClassVar[str] = "matches"
     id: int
     other_id: int
-    joined: bool
+    joined: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,8 @@ def pair_decisions(lake: Lake) -> Decisions:
     for each in decisions(lake, MatchDecision).all:
         pair = ordered_pair(each.id, each.other_id)
         last.pop(pair, None)  # the last decision determines its place
-        last[pair] = each.joined
+        if each.joined is not None:
+            last[pair] = each.joined
     return Decisions(
         tuple(pair for pair, joined in last.items() if joined),
         frozenset(pair for pair, joined in last.items() if not joined),

@@ -1,21 +1,21 @@
--- The activity $id as it is laid beside another one.
+-- The activity $id as it is laid beside another one; also one that is in no total.
 SELECT
-    counted.name,
-    counted.sport_type,
-    counted.sport_group,
-    counted.start_date_local,
-    counted.has_time,
-    counted.distance_m,
-    counted.moving_time_seconds,
-    counted.elapsed_time_seconds,
-    counted.elevation_gain_m,
-    coalesce(activities.average_speed, counted.distance_m / nullif(counted.moving_time_seconds, 0)) AS average_speed,
+    listed.name,
+    listed.sport_type,
+    listed.sport_group,
+    listed.start_date_local,
+    activities.has_time,
+    listed.distance AS distance_m,
+    listed.moving_time AS moving_time_seconds,
+    listed.elapsed_time AS elapsed_time_seconds,
+    listed.total_elevation_gain AS elevation_gain_m,
+    listed.average_speed,
     activities.average_heartrate,
     activities.average_watts,
     activities.device_watts,
-    counted.relative_effort,
+    listed.suffer_score AS relative_effort,
     held.load
-FROM counted_activities AS counted
-JOIN activities ON activities.id = counted.activity_id
-LEFT JOIN activity_load AS held USING (activity_id)
-WHERE counted.activity_id = $id
+FROM activity_list AS listed
+JOIN activities ON activities.id = listed.id
+LEFT JOIN activity_load AS held ON held.activity_id = listed.id
+WHERE listed.id = $id

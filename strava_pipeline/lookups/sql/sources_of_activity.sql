@@ -1,4 +1,4 @@
--- What each source says of the activity $id, the best source first. {has_time}: as in `activities`.
+-- What each source says of the activity $id, the best source first; or of the rows with $ids. {has_time}: as in `activities`.
 SELECT
     said.id,
     said.source,
@@ -26,5 +26,5 @@ SELECT
 FROM activity_sources AS said
 LEFT JOIN activity_members AS member ON member.id = said.id
 LEFT JOIN gear ON gear.source = said.gear_source AND gear.gear_id = said.gear_id
-WHERE said.activity_id = $id
+WHERE said.activity_id = $id OR list_contains($ids, said.id)
 ORDER BY place, said.source, said.id

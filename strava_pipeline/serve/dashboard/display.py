@@ -263,7 +263,7 @@ def best(found: Best, width: float, measure: str, group: str, units: Units) -> s
 
 def efficiency(effort: Mapping[str, Any], units: Units) -> str:
     """Output per heartbeat: `1.52 W per bpm`; for a speed `1.21 m per beat`, in imperial units `1.32 yd per beat`."""
-    value = effort["efficiency"]
+    value = effort.get("efficiency")
     if value is None:
         return NOTHING
     if effort["efficiency_by"] == "watts":

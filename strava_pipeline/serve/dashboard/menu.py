@@ -62,6 +62,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/trips", "Trips", is_shown=_holds("trips")),
     ),
     "Your data": (
+        Entry("/pairs", "Pairs that may be one", is_shown=_holds("pairs")),
         Entry("/sync", "Sync", above=("month",), is_shown=_holds("sync")),
         Entry("/providers", "Services", above=("backfill",)),
         Entry("/requests", "Requests"),

@@ -10,6 +10,7 @@ from strava_pipeline.lookups.activity_insights import compared_activity
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found, found_activity
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.pages_pairs import pair_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
@@ -30,7 +31,5 @@ Other = Annotated[FoundActivity, Depends(_other)]
 @router.get("/activities/{activity_id}/with/{other_id}", dependencies=[KEPT])
 def compare(request: Request, snapshot: Snapshot, lake: CurrentLake, found: Found, other: Other) -> HTMLResponse:
     """Their numbers, and their tracks over distance or time."""
-    both = [each for one in (found, other) if (each := compared_activity(snapshot, lake, one))]
-    if len(both) < 2:
-        raise ProblemError(404, "One of the two is a part of a longer activity, which counts as a whole: compare that.")
-    return render(request, "compare.html", {"both": dict(zip("AB", both, strict=True))})
+    both = {letter: compared_activity(snapshot, lake, one) for letter, one in (("A", found), ("B", other))}
+    return render(request, "compare.html", {"both": both, "pair": pair_of(snapshot, found.id, other.id)})

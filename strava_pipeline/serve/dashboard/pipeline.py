@@ -50,6 +50,9 @@ class Pipeline(Protocol):
     def decide_bests(self, activity_id: int, *, dismissed: bool) -> bool:
         """Record whether an activity must hold no best; returns whether readers see it before the next publish."""
 
+    def decide_pair(self, one: int, other: int, *, joined: bool | None) -> bool:
+        """Record whether two activities are one; None: the evidence decides again. Returns whether readers see it already."""
+
     def correct(self, ids: Collection[int], edit: Edit) -> str | None:
         """Record what a person says of activities; returns the step to take it back by, or None. Raises MisuseError."""
 

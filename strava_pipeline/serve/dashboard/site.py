@@ -76,7 +76,7 @@ class Site:
 
     @property
     def holds(self) -> frozenset[str]:
-        """Which of the pages `body`, `devices`, `trips`, `segments`, `gear` and `sync` have anything to show."""
+        """Which of the pages `body`, `devices`, `trips`, `segments`, `gear`, `pairs` and `sync` have anything to show."""
         return self.facts.of(self).holds
 
     @property

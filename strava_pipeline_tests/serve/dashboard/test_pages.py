@@ -147,7 +147,7 @@ def page(site: TestClient, path: str, status: int = 200) -> str:
     assert "49" not in re.findall(r"the hill.*", text)
     assert text.count("<h1") == 1
     menu = [each.address for each in (*FIRST, *FIRST, *(each for group in MORE.values() for each in group))]
-    can_be_empty = ("/segments", "/gear", "/devices", "/body", "/trips", "/sync", "/dagster/")
+    can_be_empty = ("/segments", "/gear", "/devices", "/body", "/trips", "/pairs", "/sync", "/dagster/")
     optional = {address for address in can_be_empty if f'<li><a href="{address}"' not in text}
     shown = [address for address in menu if address not in optional]
     assert re.findall(r'<li><a href="(/[^"]*)"', text)[: len(shown)] == shown
