@@ -45,7 +45,7 @@ FIRST = (
     Entry("/", "Overview"),
     Entry("/activities", "Activities"),
     Entry("/calendar", "Calendar"),
-    Entry("/map", "Map"),
+    Entry("/map", "Map", above=("maps",)),
     Entry("/fitness", "Fitness"),
 )
 MORE: Mapping[str, tuple[Entry, ...]] = {
@@ -64,9 +64,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
     "Your data": (
         Entry("/pairs", "Pairs that may be one", is_shown=_holds("pairs")),
         Entry("/sync", "Sync", above=("month",), is_shown=_holds("sync")),
-        Entry("/providers", "Services", above=("backfill",)),
-        Entry("/requests", "Requests"),
-        Entry("/maps", "Regions of the map"),
+        Entry("/providers", "Services", above=("backfill", "requests")),
         Entry("/notifications", "Notifications"),
         Entry("/settings", "Settings"),
         Entry(f"{DAGSTER}/", "Dagster", is_shown=lambda site, account: site.has_dagster and account is None),
