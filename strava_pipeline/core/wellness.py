@@ -23,7 +23,7 @@ Found = tuple[str, Mapping[str, Any]]
 EXPORTS = {"garmin_export": "Garmin’s export", "apple_health": "Apple Health"}
 """Sources whose days and nights come with an import, and their names for a person."""
 DaysSource = Literal["pulled", "enabled", "possible"]
-"""A service that has days and nights: they are pulled; it is enabled without them; it is not enabled."""
+"""A service that has days and nights: they are pulled, as those of exports are kept; it is enabled without; it is not enabled."""
 
 
 @dataclass(frozen=True, slots=True)

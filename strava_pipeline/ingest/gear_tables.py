@@ -43,7 +43,7 @@ def rewritten(
 
     Args:
         group: the name before that of each table, such as `gear`.
-        changed: the values to set, by table and key.
+        changed: the values to set, by table and key; of the table `group` itself below "".
         own_name: a table's own name for the name in the file.
     """
     before = file_text(path)
@@ -56,8 +56,10 @@ def rewritten(
 
 def _written(text: str, group: str, changed: Mapping[str, Mapping[str, Any]], own_name: Callable[[str], str]) -> str:
     document = tomlkit.parse(text)
-    tables: AbstractTable = document.setdefault(group, tomlkit.table(is_super_table=True))
-    for name, values in changed.items():
+    tables: AbstractTable = document.setdefault(group, tomlkit.table(is_super_table="" not in changed))
+    for each, value in changed.get("", {}).items():
+        tables[each] = value
+    for name, values in changed.items() if "" not in changed else ():
         key = next((key for key in tables if own_name(key) == name), None)  # as the person named it
         if key is None:
             tables[name] = tomlkit.table()

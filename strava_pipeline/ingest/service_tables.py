@@ -15,7 +15,7 @@ from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.gear_tables import rewritten
 from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, providers_file
 
-_SERVICES = "providers"
+_SERVICES, ARCHIVES = "providers", "archives"
 
 
 def seal_of_file(path: Path) -> str | None:
@@ -51,12 +51,31 @@ def with_enabled(path: Path, name: str, **more: bool) -> tuple[str, str]:
     return _rewritten(path, providers_file(path), {name: {"enabled": True, **more}})
 
 
+def with_days(path: Path, source: str, *, pulled: bool) -> tuple[str, str]:
+    """The text of providers.toml, and the same with days and nights of a service pulled, or those of `archives` kept, or not.
+
+    Raises MisuseError if the service is not enabled or has none; UnusableProvidersError if the file can't be used.
+    """
+    known, chosen = providers_file(path), {"wellness": pulled}
+    if source == ARCHIVES:
+        meant = known.model_copy(update={ARCHIVES: known.archives.model_copy(update=chosen)})
+        return rewritten(path, ARCHIVES, {"": chosen}, meant, _refusal(path), own_name=str)
+    if not known.providers.get(source, ProviderChoice()).enabled or "wellness" not in spec_of(source).kinds:
+        raise MisuseError("No enabled service of that name has days and nights. Load the page again.")
+    return _rewritten(path, known, {source: chosen})
+
+
+def _refusal(path: Path) -> str:
+    return f"{path} can't be changed as it is written; change it yourself."
+
+
 def _rewritten(path: Path, known: ProvidersFile, changed: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
     choices = {name: known.providers.get(name, ProviderChoice()) for name in changed}
     wanted = {name: choices[name].model_copy(update=values) for name, values in changed.items()}
     meant = known.model_copy(update={"providers": known.providers | wanted})
-    refusal = f"{path} can't be changed as it is written; change it yourself."
-    return rewritten(path, _SERVICES, changed, meant, refusal, own_name=lambda key: registry.ALIASES.get(key, key))
+    return rewritten(
+        path, _SERVICES, changed, meant, _refusal(path), own_name=lambda key: registry.ALIASES.get(key, key)
+    )
 
 
 def _changed(

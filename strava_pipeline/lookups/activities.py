@@ -3,7 +3,7 @@
 Values have the names and units of the catalogue (metres, seconds, m/s). Points of tracks are track_points.py's.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
@@ -124,13 +124,6 @@ def whole_activity(connection: Connection, lake: Lake, found: FoundActivity) -> 
         photos_on_disk(connection, lake, found.id),
         track_path(lake, found.year, found.id).exists(),
     )
-
-
-def rows_of_ids(connection: Connection, ids: Sequence[int]) -> dict[int, Values]:
-    """What sources say under these ids, each by itself, by id."""
-    asked = {"id": None, "ids": ids}
-    rows = rows_of(connection, "sources_of_activity", asked, has_time=has_time("said")) if ids else []
-    return {row["id"]: row for row in rows}
 
 
 def sources_of(connection: Connection, activity_id: int) -> dict[str, Values]:

@@ -12,7 +12,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.gear_tables import with_links
 from strava_pipeline.ingest.providers_file import ProviderChoice, chosen_priorities, enabled_providers, providers_file
 from strava_pipeline.ingest.registry import login_command
-from strava_pipeline.ingest.service_tables import seal_of_file, with_choices
+from strava_pipeline.ingest.service_tables import seal_of_file, with_choices, with_days
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.locks import locked
@@ -56,6 +56,15 @@ def change_settings(
     with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
         before, after = with_choices(settings.providers_config, priorities, write, seal)
         replace_file(settings.providers_config, before, after)
+
+
+def switch_days(settings: Settings, source: str, *, pulled: bool) -> None:
+    """Write into providers.toml whether days and nights of a service are pulled, or those of `archives` kept.
+
+    Raises MisuseError, PipelineError.
+    """
+    with locked(Lake(settings.data_dir), "providers", who="the dashboard"):
+        replace_file(settings.providers_config, *with_days(settings.providers_config, source, pulled=pulled))
 
 
 def gear_of(settings: Settings) -> list[GearItem]:

@@ -25,7 +25,13 @@ from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
 from strava_pipeline.operations.changes.months import calendar_of, compared_month, known_since
 from strava_pipeline.operations.changes.proposing import left_out_now, states_now
-from strava_pipeline.operations.changing_settings import change_settings, chosen_settings, gear_of, link_gear
+from strava_pipeline.operations.changing_settings import (
+    change_settings,
+    chosen_settings,
+    gear_of,
+    link_gear,
+    switch_days,
+)
 from strava_pipeline.operations.days import days_sources
 from strava_pipeline.operations.estimating import backfill_estimate
 from strava_pipeline.operations.facts import facts
@@ -102,6 +108,9 @@ class DashboardPipeline:
 
     def days_sources(self) -> dict[str, DaysSource]:
         return days_sources(self.settings)
+
+    def switch_days(self, source: str, *, pulled: bool) -> None:
+        switch_days(self.settings, source, pulled=pulled)
 
     def strava_problem(self) -> str | None:
         return missing_login(STRAVA, self.settings)

@@ -17,8 +17,9 @@ from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.core.wellness import DaysSource
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.providers_file import enabled_providers
+from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.ingest.registry import PROVIDERS
+from strava_pipeline.ingest.service_tables import ARCHIVES
 from strava_pipeline.lake.gold.days import days_by_year, sync_days
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked
@@ -124,11 +125,12 @@ def _is_due(run: RunContext, asked: DaysAsked, year: int) -> bool:
 
 
 def days_sources(settings: Settings) -> dict[str, DaysSource]:
-    """The services that have days and nights, by name. Raises UnusableProvidersError."""
-    enabled = enabled_providers(settings)
+    """The services that have days and nights, by name, and `archives`. Raises UnusableProvidersError."""
+    enabled, archives = enabled_providers(settings), providers_file(settings.providers_config).archives
     having = [name for name in sorted({*PROVIDERS, *enabled}) if "wellness" in spec_of(name).kinds]
     chosen: dict[bool, DaysSource] = {True: "pulled", False: "enabled"}
-    return {name: chosen[enabled[name].wellness] if name in enabled else "possible" for name in having}
+    of_services = {name: chosen[enabled[name].wellness] if name in enabled else "possible" for name in having}
+    return {**of_services, ARCHIVES: chosen[archives.wellness]}
 
 
 def merge_days(run: RunContext, scope: Scope) -> list[StepReport]:

@@ -7,10 +7,10 @@ from starlette.responses import HTMLResponse
 
 from strava_pipeline.lookups.activities import FoundActivity
 from strava_pipeline.lookups.activity_insights import compared_activity
+from strava_pipeline.lookups.pairs import pair_of
 from strava_pipeline.serve.dashboard.answers import Id
 from strava_pipeline.serve.dashboard.api_activities import Found, found_activity
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.pages_pairs import pair_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot

@@ -7,45 +7,23 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.matching.match import ordered_pair
-from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, pair_decisions, years_of_ids
-from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lookups.activities import rows_of_ids
+from strava_pipeline.lake.gold.matches import years_of_ids
+from strava_pipeline.lookups.pairs import pairs_here
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot
 
 router = APIRouter(include_in_schema=False)
-MOST = 30  # pairs on the page, and as many decided ones: who has decided sees the next
 _SAID: Mapping[str, bool | None] = {"one": True, "two": False, "undecided": None}
-
-
-def pair_of(snapshot: Connection, one: int, other: int) -> ActivityPair | None:
-    """The pair that the rows with these ids are, if it may be one, or somebody decided about it."""
-    return next((pair for pair in activity_pairs(snapshot, one) if other in pair.ids), None)
 
 
 @router.get("/pairs")
 def pairs(request: Request, snapshot: Snapshot, lake: CurrentLake) -> HTMLResponse:
     """Each pair that may be one, the likeliest first; then those that were decided."""
-    found, decided = activity_pairs(snapshot), pair_decisions(lake)
-    said = [*decided.joined, *decided.split]
-    ids = re.findall(r"-?\d{1,18}", request.query_params.get("said", ""))
-    just = ordered_pair(int(ids[0]), int(ids[1])) if len(ids) == 2 else ()
-    shown = {
-        "open": [pair for pair in found if pair.decided is None and pair.ids not in said],
-        "decided": [pair for pair in found if pair.decided or pair.ids in said],
-    }
-    first = {kind: each[:MOST] for kind, each in shown.items()}
-    values = {
-        "pairs": first,
-        "left": {kind: len(each) - len(first[kind]) for kind, each in shown.items()},
-        "rows": rows_of_ids(snapshot, [one for each in first.values() for pair in each for one in pair.ids] + [*just]),
-        "joined": decided.joined,
-        "split": decided.split,
-        "just": just,
-        "is_late": "late" in request.query_params,
-    }
+    ids = [*map(int, re.findall(r"-?\d{1,19}", request.query_params.get("said", "")))]
+    just = ordered_pair(*ids) if len(ids) == 2 else ()
+    values = {"pairs": pairs_here(snapshot, lake, just), "just": just, "is_late": "late" in request.query_params}
     return render(request, "pairs.html", values)
 
 
@@ -62,4 +40,4 @@ def decide(snapshot: Snapshot, pipeline: CurrentPipeline, fields: Fields) -> Res
 
 def _id(fields: Mapping[str, Sequence[str]], name: str) -> int:
     text = first_of(fields, name)
-    return int(text) if re.fullmatch(r"-?\d{1,18}", text) else 0
+    return int(text) if re.fullmatch(r"-?\d{1,19}", text) and abs(int(text)) < 2**63 else 0

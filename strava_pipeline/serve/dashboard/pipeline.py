@@ -66,7 +66,10 @@ class Pipeline(Protocol):
         """The facts: sources, published data, decisions that wait."""
 
     def days_sources(self) -> Mapping[str, DaysSource]:
-        """The services that have days and nights, by name. Raises UnusableProvidersError."""
+        """The services that have days and nights, by name, and `archives`. Raises UnusableProvidersError."""
+
+    def switch_days(self, source: str, *, pulled: bool) -> None:
+        """Write whether days and nights of a service are pulled, or those of `archives` kept. Raises MisuseError."""
 
     def strava_problem(self) -> str | None:
         """Why Strava can't be asked, for a person, or None."""

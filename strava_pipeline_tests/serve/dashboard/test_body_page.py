@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import tomllib
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from html import unescape
@@ -104,9 +105,13 @@ def test_status_tells_until_when_and_nothing_of_the_body(dashboard: Dashboard) -
 @pytest.mark.parametrize(
     ("enabled", "said", "unsaid"),
     [
-        (ENABLED, "Write wellness = true below [providers.intervals_icu]", "could give them"),
-        (f"{ENABLED}wellness = true", "intervals.icu are switched on, and none has come yet", "Write"),
-        ("", "intervals.icu could give them: strava-pipeline start adds a service", "providers.intervals_icu"),
+        (ENABLED, "Switched on, they are pulled at once", "could give them"),
+        (
+            f"{ENABLED}wellness = true",
+            "intervals.icu: pulled with your activities; none has come yet",
+            "pulled at once",
+        ),
+        ("", "intervals.icu could give them: Services says how one is added", "pulled at once"),
     ],
 )
 def test_a_page_without_days_says_how_its_reader_gets_some(
@@ -119,3 +124,28 @@ def test_a_page_without_days_says_how_its_reader_gets_some(
     seen = words(text)
     assert (said in seen, unsaid in seen, "Strava" in seen) == (True, False, False)
     assert ('<li><a href="/body"' in text) == ("wellness" in enabled), "in the menu, once some may come"
+
+
+@pytest.mark.parametrize("source", ["intervals_icu", "archives"])
+def test_days_are_switched_on_and_off_where_they_are_read(tmp_path: Path, new_lake: NewLake, source: str) -> None:
+    publish(new_lake(tmp_path / "data"))
+    file = tmp_path / "providers.toml"
+    file.write_text(f"# mine\n{ENABLED}")
+    table = f"[{source}]" if source == "archives" else "[providers.intervals_icu]"
+    with served(settings_of(tmp_path), time=NOW) as made:
+        browser = made.browser()
+
+        def switch(to: str, of: str = source) -> int:
+            return browser.post("/body/days", data={"source": of, "switch": to}).status_code
+
+        assert switch("on", "wahoo") == 400
+        assert file.read_text() == f"# mine\n{ENABLED}"
+        assert switch("on") == 303
+        text = file.read_text()
+        assert text.startswith("# mine\n")
+        assert tomllib.loads(text)["archives" if source == "archives" else "providers"] is not None
+        assert "wellness = true" in text.partition(table)[2]
+        assert "Switch off" in page(browser, "/body")
+        assert switch("off") == 303
+        assert "wellness = false" in file.read_text().partition(table)[2]
+        assert "Switch off" not in page(browser, "/body")

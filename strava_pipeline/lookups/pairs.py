@@ -1,0 +1,56 @@
+"""Pairs of activities that may be one, each side's row, and what the athlete said of pairs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from strava_pipeline.core.matching.match import Decisions
+from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, pair_decisions
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import has_time
+from strava_pipeline.lookups.rows import Values, rows_of
+
+MOST = 30  # pairs at once: who has decided sees the next
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Pairs that may be one, the likeliest first.
+
+    Args:
+        open: nobody said anything of them.
+        decided: the athlete did, whether readers see it already or not.
+        left: by these names how many more there are.
+        said: what the athlete said.
+        rows: each source's row, by id.
+    """
+
+    open: Sequence[ActivityPair]
+    decided: Sequence[ActivityPair]
+    left: Mapping[str, int]
+    said: Decisions
+    rows: Mapping[int, Values]
+
+
+def pairs_here(connection: Connection, lake: Lake, also: Collection[int] = ()) -> Pairs:
+    """The first pairs; `also`: ids of further rows."""
+    found, said = activity_pairs(connection), pair_decisions(lake)
+    decided = {pair.ids for pair in found if pair.decided} | {*said.joined, *said.split}
+    of: dict[str, list[ActivityPair]] = {"open": [], "decided": []}
+    for pair in found:
+        of["decided" if pair.ids in decided else "open"].append(pair)
+    shown = {name: pairs[:MOST] for name, pairs in of.items()}
+    ids = {*also, *(one for pairs in shown.values() for pair in pairs for one in pair.ids)}
+    left = {name: len(pairs) - len(shown[name]) for name, pairs in of.items()}
+    return Pairs(**shown, left=left, said=said, rows=_rows(connection, sorted(ids)))
+
+
+def pair_of(connection: Connection, one: int, other: int) -> ActivityPair | None:
+    """The pair of these two, if they may be one, or somebody decided about them."""
+    return next((pair for pair in activity_pairs(connection, one) if other in pair.ids), None)
+
+
+def _rows(connection: Connection, ids: Sequence[int]) -> dict[int, Values]:
+    asked = {"id": None, "ids": ids}
+    rows = rows_of(connection, "sources_of_activity", asked, has_time=has_time("said")) if ids else []
+    return {row["id"]: row for row in rows}
