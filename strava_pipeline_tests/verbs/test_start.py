@@ -199,12 +199,10 @@ def test_a_wrong_day_is_asked_again_and_the_key_is_kept(
 ) -> None:
     with garmin_subject.running(garmin_subject.KeySubject) as garmin:
         monkeypatch.setenv("GARMIN_PERSONAL_API_BASE_URL", garmin.settings["garmin_personal_api_base_url"])
-        said, asked = answers(
-            "1", "", "", "x" * 40, "", True, garmin.secret, "1.3.2099", "2020-03-01", "2099-03-01", False
-        )
+        said, asked = answers("1", "", "", "x" * 40, True, garmin.secret, "in March", "2020-03-01", "1.3.2099", False)
     assert (said.code, [question.partition(",")[0] for question in asked[3:]]) == (
         0,
-        ["Key*", "Its last day", "Try again?", "Key*", *["Its last day"] * 3, "Days and nights"],
+        ["Key*", "Try again?", "Key*", *["Its last day"] * 3, "Days and nights"],
     )
     assert ("wrong, expired or deleted" in said.err, "--key" in said.err) == (True, False), "it is asked again at once"
     assert json.loads((here / "secrets" / "garmin_personal_key.json").read_text())["ends_on"] == "2099-03-01"

@@ -421,23 +421,27 @@ class TestLogin:
         for name, value in settings.environ().items():
             monkeypatch.setenv(name, value)
 
-    @pytest.mark.parametrize("ends_on", [None, date(2030, 5, 1)])
+    @pytest.mark.parametrize(
+        ("typed", "ends_on"),
+        [("", None), *((text, "2030-05-01") for text in ("2030-05-01", "1.5.2030", "1 May 2030", "May 1, 2030"))],
+    )
     def test_a_key_on_standard_input_is_tried_and_kept_and_never_shown(
         self,
         garmin: GarminSubject,
         settings: Settings,
         type_in: Type,
         monkeypatch: pytest.MonkeyPatch,
-        ends_on: date | None,
+        typed: str,
+        ends_on: str | None,
     ) -> None:
         garmin.garmin.life = 10 * 365 * LIFE  # the emulator's time is not this machine's
-        monkeypatch.setattr("sys.stdin", StringIO(f" {garmin.secret} \n{ends_on or ''}\n"))
+        monkeypatch.setattr("sys.stdin", StringIO(f" {garmin.secret} \n{typed}\n"))
         said = type_in("providers", "login", "garmin", "--key", "--check")
         assert said.code == 0
         assert f"Logged in to Garmin Connect; the login is kept in {key_file(settings)}" in said.out
         assert "Garmin Connect accepts the login of account 2591602." in said.out
         assert garmin.secret not in said.out + said.err
-        kept = {"key": garmin.secret, "ends_on": ends_on and ends_on.isoformat()}
+        kept = {"key": garmin.secret, "ends_on": ends_on}
         assert json.loads(key_file(settings).read_text()) == kept
         assert garmin.garmin.exchanges == 1, "the token of the trial serves the check"
 
