@@ -6,30 +6,34 @@ For `status`, `doctor`, `plan` and `purge`. Nothing here makes a call. The calls
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import sha256
 from math import ceil
 
 from strava_pipeline.core.errors import LimitReachedError, PipelineError
-from strava_pipeline.core.providers import NEVER_FIRST, spec_of
+from strava_pipeline.core.providers import NEVER_FIRST, Kind, spec_of
 from strava_pipeline.core.sources import UnusableSourceError
+from strava_pipeline.core.text import at_minute
 from strava_pipeline.core.years import years_of_runs
-from strava_pipeline.environment.settings import Settings
+from strava_pipeline.environment.settings import Settings, env_file
 from strava_pipeline.ingest.providers_file import (
     chosen_priorities,
     enabled_in_file,
     enabled_providers,
 )
 from strava_pipeline.ingest.registry import (
+    kept_login,
     missing_login,
     offered,
     provider_names,
 )
+from strava_pipeline.ingest.service_tables import seal_of_file
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark
 from strava_pipeline.lake.gold.fetch_selection import wanted_files
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import Outcome, keep_outcome, limited_until
+from strava_pipeline.lake.providers import Outcome, Refusal, keep_outcome, limited_until, refusal
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
 
@@ -168,3 +172,27 @@ def limit_in_force(run: RunContext, provider: str) -> LimitReachedError | None:
     """The limit that stopped an earlier step of the provider, while it lasts: until then each call would be refused."""
     until = limited_until(run.lake, provider)
     return None if until is None or until <= run.now() else LimitReachedError(spec_of(provider).title, until)
+
+
+REFUSED_FOR = timedelta(days=7)
+
+
+def resting_kind(settings: Settings, provider: str, kind: Kind, now: datetime) -> Refusal | None:
+    """The refusal because of which the kind is not asked for: of the last week, with this login and these settings."""
+    last = refusal(Lake(settings.data_dir), provider, kind)
+    rests = last and timedelta(0) <= now - last.at < REFUSED_FOR and last.asked_with == asked_with(settings, provider)
+    return last if rests else None
+
+
+def rest_in_words(provider: str, refused: Refusal) -> str:
+    """Until when a kind rests, and what asks for it at once."""
+    return (
+        f"No run asks for it again before {at_minute(refused.at + REFUSED_FOR)}. At once: `strava-pipeline providers pull "
+        f"{provider}`, or Pull now on the page Services."
+    )
+
+
+def asked_with(settings: Settings, provider: str) -> str:
+    """A hash of the files of settings and of the kind of login."""
+    files = [seal_of_file(path) for path in (env_file(), settings.providers_config)]
+    return sha256(repr((files, kept_login(provider, settings))).encode()).hexdigest()

@@ -4,6 +4,7 @@ A service that fails keeps no other one from being pulled. The command's options
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,6 +20,8 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login, provider_name, sources
 from strava_pipeline.lake.bronze.listings import is_by_start
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import forget_refusals
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_years import years_of_providers
@@ -155,8 +158,12 @@ def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, Prov
 def pull_and_report(
     settings: Settings, names: Sequence[str], wants: Wanted, *, allow_shrink: bool, as_json: bool, verbose: bool
 ) -> dict[str, Pulled]:
-    """Pull the services `names`, or all enabled ones, and print the results."""
+    """Pull the services `names`, or all enabled ones, and print the results. What a service refused rests in a pull from cron,
+    without names and a terminal; a person's asks for it again.
+    """
     chosen, report = chosen_providers(settings, names), Report(as_json=as_json)
+    for name in chosen if names or sys.stdin.isatty() else ():
+        forget_refusals(Lake(settings.data_dir), name)
     found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
     if as_json:
         echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})

@@ -1,7 +1,7 @@
 """Days and nights in Dagster's runs: by a service's own job, by chosen years, and not at all unless they are wanted."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from strava_pipeline.ingest.intervals_icu.client import IntervalsClient
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.source_facts import source_facts
 from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline_tests.providers.subjects import intervals_icu
 from strava_pipeline_tests.rig import Rig
@@ -114,8 +115,15 @@ def test_days_that_do_not_come_are_a_line_and_activities_go_on(
     said = type_on(rig)("providers", "pull", "intervals_icu")
     assert (said.code, said.err.count("Days and nights of intervals.icu: ")) == (0, 1), said.err
     asked(service)
-    said = type_on(rig)("providers", "pull", "intervals_icu")
+    said = type_on(rig)("providers", "pull")
     is_refused = fault.get("status") == 403
     assert said.code == 0, said  # a run that was interrupted (SIGTERM) says that alone
     assert (said.err.count("Days and nights"), len(asked(service))) == ((0, 0) if is_refused else (1, 3)), said.err
     assert rig.one("SELECT count(*) FROM activities") == 1
+    (told,) = [each.advice for each in source_facts(rig.settings, datetime.now(UTC)) if each.name == "wellness"]
+    assert ("next run goes on there" in told, "`strava-pipeline providers pull intervals_icu`" in told) == (
+        (False, True) if is_refused else (True, False)
+    )
+    if is_refused:
+        said = type_on(rig)("providers", "pull", "intervals_icu")
+        assert (said.code, bool(asked(service))) == (0, True), "a person who names the service asks at once"

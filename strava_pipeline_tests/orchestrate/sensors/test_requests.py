@@ -14,6 +14,7 @@ from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import Refusal, keep_refusal, refusal
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
@@ -239,6 +240,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
         (change,) = pipeline.changes()
         pipeline.decide([("approved", change, None)])
         (world.run().lake.inbox_files / "one.zip").mkdir(parents=True)
+        keep_refusal(world.run().lake, "toy", "gear", Refusal(at=now, why="no", asked_with=""))
         defs = build_defs(world.settings)
         found: dict[str, tuple[Any, ...]] = {}
         for wanted in (
@@ -254,6 +256,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
             assert defs.resolve_job_def(asked.job_name)
             years = [asked.tags.get(f"dagster/asset_partition_range_{edge}") for edge in ("start", "end")]
             found[wanted.kind] = (asked.job_name, years[1], asked.run_config["ops"])
+        assert refusal(world.run().lake, "toy", "gear") is None, "a person's pull asks again"
     assert found["pull"] == ("toy", "2026", {"bronze_toy": {"config": {"mode": "incremental"}}})
     assert (found["sync_month"][0], found["sync_month"][1]) == ("sync_month", "2025")
     assert found["sync_month"][2]["matching"]["config"]["months"] == ["2025-06"]
