@@ -139,12 +139,14 @@ class Outcome(BaseModel, frozen=True):
         succeeded: whether it did everything asked for.
         message: the fault, or what lacks after a success; may be empty.
         limited_until: when (UTC) a limit of the provider ends that is too long to wait for.
+        needs_login: only a person's login, or their settings, help.
     """
 
     at: AwareDatetime
     succeeded: bool
     message: str = ""
     limited_until: AwareDatetime | None = None
+    needs_login: bool = False
 
 
 def keep_outcome(lake: Lake, provider: str, operation: str, outcome: Outcome) -> None:

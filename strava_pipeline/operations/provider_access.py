@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from math import ceil
 
-from strava_pipeline.core.errors import LimitReachedError, PipelineError
+from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Kind, spec_of
 from strava_pipeline.core.sources import UnusableSourceError
 from strava_pipeline.core.text import at_minute
@@ -157,7 +157,9 @@ def outcome_kept(
     except Exception as error:
         # The text of any other error may hold anything.
         message = str(error) if isinstance(error, PipelineError) else type(error).__name__
-        keep_outcome(run.lake, provider, operation, Outcome(at=run.now(), succeeded=False, message=message))
+        lost = isinstance(error, NeedsLoginError)
+        failed = Outcome(at=run.now(), succeeded=False, message=message, needs_login=lost)
+        keep_outcome(run.lake, provider, operation, failed)
         raise
     finally:
         note()

@@ -159,7 +159,8 @@ def _steps(settings: Settings, lake: Lake, spec: ProviderSpec, limits: list[Fact
             yield ok(operation, text, of=spec.name, values=values)
         else:
             text = f"failed {at_minute(step.at)}: {step.message}"
-            advice = "What came before is kept, and the next run goes on there."
+            then = "No run goes on before that." if step.needs_login else "The next run goes on there."
+            advice = f"What came before is kept. {then}"
             if operation == "wellness" and (refused := resting_kind(settings, spec.name, "wellness", now)):
                 advice = rest_in_words(spec.name, refused)
             yield warning(operation, text, advice, of=spec.name, values=values)

@@ -121,7 +121,7 @@ def test_days_that_do_not_come_are_a_line_and_activities_go_on(
     assert (said.err.count("Days and nights"), len(asked(service))) == ((0, 0) if is_refused else (1, 3)), said.err
     assert rig.one("SELECT count(*) FROM activities") == 1
     (told,) = [each.advice for each in source_facts(rig.settings, datetime.now(UTC)) if each.name == "wellness"]
-    assert ("next run goes on there" in told, "`strava-pipeline providers pull intervals_icu`" in told) == (
+    assert ("The next run goes on there" in told, "`strava-pipeline providers pull intervals_icu`" in told) == (
         (False, True) if is_refused else (True, False)
     )
     if is_refused:
