@@ -11,6 +11,7 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.source_facts import source_facts
 from strava_pipeline.orchestrate.jobs import jobs_of
@@ -57,6 +58,9 @@ def test_a_pull_brings_days_and_chosen_years_are_asked_for_whole(rig: Rig, servi
     assert said.code == 0, said.err
     assert [*nights(rig)] == days[1:]
     assert [query[7:11] for query in asked(service)] == ["2026", "2025", "2024", "2023"]
+    assert said.out.count("2 days and nights new or changed\n") == 1, said.out
+    (news,) = [each.message for each in notifications(Lake(rig.settings.data_dir)) if each.category == "info"]
+    assert news.endswith("activities: 1 new; 2 days and nights new or changed.")
     service.put_day(days[0], asleep_seconds=20_000)
     service.put_day(days[1])
     said = type_on(rig)("providers", "pull", "intervals_icu")

@@ -16,6 +16,7 @@ from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER, gpx
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
+from strava_pipeline_tests.operations.test_days_of_imports import record
 from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
@@ -156,7 +157,8 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
 ) -> None:
     (tmp_path / "run.gpx").write_text(f"<gpx><rte/><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
     (tmp_path / "route.gpx").write_bytes(WITHOUT["route.gpx"][0])
-    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    (tmp_path / "providers.toml").write_text("[archives]\nwellness = true\n")
+    rig = make_rig(logged_in=False, settings={"first_year": 2025, "providers_config": tmp_path / "providers.toml"})
     typed = type_on(rig)
     for line in ("Merged: 1 new", "Nothing else is new"):
         told = typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "route.gpx"))
@@ -164,6 +166,12 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
         assert line in told.out
         assert "route.gpx" in told.err
         assert ("run.gpx: Left out: 1 planned route." in told.err) == (line == "Merged: 1 new")
+    day = record("StepCount", 70, "2025-07-02 17:00:00 +0200", unit="count")
+    xml = f"<!DOCTYPE HealthData [<!ELEMENT HealthData ANY>]><HealthData>{day}</HealthData>".encode()
+    (tmp_path / "days.zip").write_bytes(zipped({"apple_health_export/export.xml": xml}))
+    told = typed("import", str(tmp_path / "days.zip"))
+    assert (told.code, "; 1 day and night new or changed" in told.out) == (0, True), told
+    assert "without activities" not in told.err
     assert typed("import", str(tmp_path)).err.count("without activities") == 0, "one of its files is an activity"
 
 

@@ -194,7 +194,8 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
     [
         ({"new_files": 0, "dagster/row_count": 0, "unsupported": 1, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
          "No file came in. Left out: a.txt (it is of a kind that is not read)."),
-        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in. Here already: 3 files."),
+        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0, "days_merged": 2},
+         "No file came in. Here already: 3 files. 2 days and nights new or changed."),
         ({"new_files": 1, "dagster/row_count": 2, "purged_files": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
          "1 file came in, with 1,200 rows of new or known activities. Here already: 1 file. Of purged activities: 1 file. "
          "2 other files of archives and folders held no activities."),
