@@ -29,7 +29,7 @@ from strava_pipeline.ingest.registry import (
 )
 from strava_pipeline.ingest.service_tables import seal_of_file
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark
-from strava_pipeline.lake.gold.fetch_selection import wanted_files
+from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.paths import Lake
@@ -89,12 +89,14 @@ class ProviderPlan:
     Args:
         listing_calls: for listing the years, with their days and nights where these are wanted. They count against no limit
             of Strava's.
+        files_calls: for the files that are known to be missing, where `auto_files` is on.
         is_known: all of the provider's activities were listed before; false: these are the fewest calls possible.
         quiet_day_calls: what a daily run takes where nothing is new.
     """
 
     title: str
     listing_calls: int
+    files_calls: int
     is_known: bool
     quiet_day_calls: int
 
@@ -116,18 +118,20 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         calls = 0 if "whole" in spec.capabilities else calls
         of_week, of_year = spec.days_calls if choice.wellness and "wellness" in spec.kinds else (0, 0)
         is_known = newest_watermark(run.lake, name) is not None
-        found[name] = ProviderPlan(spec.title, calls + of_year * len(years), is_known, spec.quiet_day_calls + of_week)
+        files = len(lacking_files(run.lake, name, years, run.now())) if choice.auto_files else 0
+        calls, quiet = calls + of_year * len(years), spec.quiet_day_calls + of_week
+        found[name] = ProviderPlan(spec.title, calls, files, is_known, quiet)
     return found
 
 
-def years_lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> set[int]:
-    """The years of activities whose file can be fetched now, after a limit or a failure prevented it before."""
+def lacking_files(lake: Lake, provider: str, years: Sequence[int], now: datetime) -> list[WantedFile]:
+    """The activities whose file can be fetched now, after a limit or a failure prevented it before."""
     newest = next(listings(lake, provider, newest_first=True), None)
     if newest is None or "files" not in spec_of(provider).capabilities:
-        return set()
+        return []
     account = newest.manifest.account
     wanted = read_if_usable(lake, lambda _: wanted_files(lake, provider, account, years)) or []
-    return {activity.year for activity in wanted if not activity.is_resting(now)}
+    return [activity for activity in wanted if not activity.is_resting(now)]
 
 
 def pulled_providers(lake: Lake) -> list[str]:

@@ -307,7 +307,9 @@ def test_plan_counts_the_calls_of_each_enabled_provider(
     (found,) = plan_providers(run_of(settings), settings, [2023, 2025]).values()  # two runs: there is a gap
     assert (found.title, found.listing_calls, found.is_known) == ("Toy", 2, False)
     shown = json.loads(typed(settings, monkeypatch, capsys, "plan", "2025", "--json"))["providers"]
-    assert shown == {"toy": {"title": "Toy", "listing_calls": 1, "is_known": False, "quiet_day_calls": 2}}
+    assert shown == {
+        "toy": {"title": "Toy", "listing_calls": 1, "files_calls": 0, "is_known": False, "quiet_day_calls": 2}
+    }
 
 
 def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:
