@@ -48,7 +48,7 @@ def note_end(
     if (news := _news(reports)) is not None and is_done:
         notify(lake, "info", f"{name}: {news}.", at, link=link, run_id=run.run_id)
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):
-        message = f"{counted(proposed, 'change')} at your services wait for a yes or a no."
+        message = f"{counted(proposed, 'change')} at your services to decide about."
         notify(lake, "info", message, at, link="strava-pipeline changes list", run_id=run.run_id)
     if (request := run.tags.get(REQUEST)) is not None:
         message = why or outcome.why or (_taken_in(reports) if is_done else "")

@@ -13,6 +13,7 @@ from dagster._daemon.sensor import get_elapsed
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Refusal, keep_refusal, refusal
 from strava_pipeline.lake.requests import (
@@ -211,7 +212,9 @@ def test_what_an_import_says_names_some_of_what_was_left_out(
     lake, at = Lake(tmp_path), datetime.now(UTC)
     request = keep_request(lake, ImportWanted(kind="import"), at, "a test")
     run = DagsterRun("import_and_merge", run_id="0", tags={REQUEST: request.id})
-    note_end(lake, run, None, DONE, "", {"bronze_files": landed, "file_readings": read}, at)
+    reports = {"bronze_files": landed, "file_readings": read, "proposed_changes": {"newly_proposed": 1}}
+    note_end(lake, run, None, DONE, "", reports, at)
+    assert [each.message for each in notifications(lake)] == ["1 change at your services to decide about."]
     found = request_view(lake, lake.data_dir, request.id, at)
     assert found is not None
     assert (found.status, found.message) == ("done", message)
