@@ -27,7 +27,7 @@ _WORKBOOK = (
 )
 _NOTHING_READ = (
     "Nothing in it is read: no activity file (FIT, GPX, TCX, KML, KMZ), no list of an export that is known, no JSON of "
-    "Strava's API."
+    "Strava's API. Export the activities in one of these forms, and import those."
 )
 _EMPTY_LIST = "Its list holds no activity that can be read."
 
