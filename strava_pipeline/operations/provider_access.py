@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
-from math import ceil
+from math import ceil, inf
 
 from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, PipelineError
 from strava_pipeline.core.providers import NEVER_FIRST, Kind, spec_of
@@ -16,17 +16,8 @@ from strava_pipeline.core.sources import UnusableSourceError
 from strava_pipeline.core.text import at_minute
 from strava_pipeline.core.years import years_of_runs
 from strava_pipeline.environment.settings import Settings, env_file
-from strava_pipeline.ingest.providers_file import (
-    chosen_priorities,
-    enabled_in_file,
-    enabled_providers,
-)
-from strava_pipeline.ingest.registry import (
-    kept_login,
-    missing_login,
-    offered,
-    provider_names,
-)
+from strava_pipeline.ingest.providers_file import chosen_priorities, enabled_in_file, enabled_providers
+from strava_pipeline.ingest.registry import kept_login, missing_login, offered, provider_names
 from strava_pipeline.ingest.service_tables import seal_of_file
 from strava_pipeline.lake.bronze.listings import is_by_start, listings, newest_watermark
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
@@ -70,15 +61,9 @@ def possible_providers(settings: Settings) -> dict[str, PossibleProvider]:
         except UnusableSourceError as error:
             found[name] = PossibleProvider(name, name in enabled, str(error), chosen.get(name, NEVER_FIRST), [], [], [])
             continue
-        found[name] = PossibleProvider(
-            spec.title,
-            name in enabled,
-            missing_login(name, settings),
-            chosen.get(name, spec.priority),
-            sorted(spec.capabilities),
-            sorted(spec.edits),
-            sorted(spec.kinds),
-        )
+        missing, rank = missing_login(name, settings), chosen.get(name, spec.priority)
+        given: list[list[str]] = [sorted(spec.capabilities), sorted(spec.edits), sorted(spec.kinds)]
+        found[name] = PossibleProvider(spec.title, name in enabled, missing, rank, *given)
     return found
 
 
@@ -113,9 +98,8 @@ def plan_providers(run: RunContext, settings: Settings, years: Sequence[int]) ->
         # Without a list by year, one of everything serves the runs of all years.
         listed = years_of_runs(years) if is_by_start(name) else [list(rows)]
         counts = [sum(rows.get(year, 0) for year in several) for several in listed]
-        size = min(settings.per_page, spec.rows_a_call)
-        calls = sum(max(1, ceil(count / size)) if spec.paged else 1 for count in counts)
-        calls = 0 if "whole" in spec.capabilities else calls
+        size = min(settings.per_page, spec.rows_a_call) if spec.paged else inf
+        calls = 0 if "whole" in spec.capabilities else sum(max(1, ceil(count / size)) for count in counts)
         of_week, of_year = spec.days_calls if choice.wellness and "wellness" in spec.kinds else (0, 0)
         is_known = newest_watermark(run.lake, name) is not None
         files = len(lacking_files(run.lake, name, years, run.now())) if choice.auto_files else 0
@@ -161,8 +145,7 @@ def outcome_kept(
     except Exception as error:
         # The text of any other error may hold anything.
         message = str(error) if isinstance(error, PipelineError) else type(error).__name__
-        lost = isinstance(error, NeedsLoginError)
-        failed = Outcome(at=run.now(), succeeded=False, message=message, needs_login=lost)
+        failed = Outcome(at=run.now(), succeeded=False, message=message, needs_login=isinstance(error, NeedsLoginError))
         keep_outcome(run.lake, provider, operation, failed)
         raise
     finally:
@@ -192,9 +175,9 @@ def resting_kind(settings: Settings, provider: str, kind: Kind, now: datetime) -
 
 def rest_in_words(provider: str, refused: Refusal) -> str:
     """Until when a kind rests, and what asks for it at once."""
+    until = at_minute(refused.at + REFUSED_FOR)
     return (
-        f"No run asks for it again before {at_minute(refused.at + REFUSED_FOR)}. At once: `strava-pipeline providers pull "
-        f"{provider}`, or Pull now on the page Services."
+        f"No run asks again before {until}. To ask at once: Pull now, or `strava-pipeline providers pull {provider}`."
     )
 
 

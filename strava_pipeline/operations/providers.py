@@ -241,16 +241,8 @@ class _FileFetch(SourceCalls):
         return received
 
     def _land(self, activity: WantedFile, body: bytes, at: datetime) -> None:
-        land_provider_file(
-            self.run.lake,
-            self.source.spec.name,
-            activity.activity_id,
-            activity.source_id,
-            self.source.account_name,
-            self._name_of_file,
-            body,
-            at,
-        )
+        lake, name, account = self.run.lake, self.source.spec.name, self.source.account_name
+        land_provider_file(lake, name, activity.activity_id, activity.source_id, account, self._name_of_file, body, at)
         by_year = self.report.by_year
         by_year[activity.year] = by_year.get(activity.year, 0) + 1
         self._failed_before = len(self.report.fetched.failed_ids)

@@ -78,9 +78,7 @@ def _reasons(lake: Lake, one: Import, files: Sequence[ImportedFile]) -> Iterator
         reason: str | None = None
         if file.role in _LISTS:
             reason = None if _lists_activities(lake, one) else _EMPTY_LIST
-        elif file.role == "wellness":
-            reason = None  # days and nights came
-        elif file.role != "activity":
+        elif file.role not in ("activity", "wellness"):  # of days and nights none is missing
             continue
         elif file.held_back is not None:
             reason = file.held_back

@@ -356,10 +356,8 @@ def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     ):
         table.add_column(name, footer=f"{total:,.0f}", justify="right")
     for year in years:
-        files, points = tracks[year.year]
-        table.add_row(
-            str(year.year or "no date"), f"{year.activities:,}", f"{year.kilometres:,.0f}", f"{files:,}", f"{points:,}"
-        )
+        number, (files, points) = year.year or "–", tracks[year.year]
+        table.add_row(str(number), f"{year.activities:,}", f"{year.kilometres:,.0f}", f"{files:,}", f"{points:,}")
     out.print(table)
 
 

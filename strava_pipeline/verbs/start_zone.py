@@ -3,7 +3,7 @@ of `.env`, for schedules, unless STRAVA_TIMEZONE is set.
 """
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
@@ -28,10 +28,10 @@ def ask_zone(settings: "Settings", answered: Callable[[None, str, Callable[[str]
     def write(text: str) -> None:
         try:
             if text or own:
-                write_goals(lake, {("timezone",): text or own}, seal_of_goals(lake))
-                if not own and isinstance(zone := zone_of(text), ZoneInfo):  # an offset is no zone of schedules
-                    with variables_set(env_file(), {"STRAVA_TIMEZONE": str(zone)}):
-                        pass
+                zone = None if own else zone_of(text)  # an offset is no zone of schedules
+                is_set = isinstance(zone, ZoneInfo)
+                with variables_set(env_file(), {"STRAVA_TIMEZONE": str(zone)}) if is_set else nullcontext():
+                    write_goals(lake, {("timezone",): text or own}, seal_of_goals(lake))
         except GoalsError as error:
             raise MisuseError(str(error)) from None
 

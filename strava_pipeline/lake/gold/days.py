@@ -48,21 +48,22 @@ class DaysMerged(Numbers):
 
     def __str__(self) -> str:
         cut = ", ".join(f"{count} by {zone}" for zone, count in self.days_cut_by.items())
-        parts = [days_in_words(self.days_merged), f"days of Apple Health were cut: {cut}" if cut else ""]
-        return "; ".join(filter(None, parts))
+        return "; ".join(
+            filter(None, [days_in_words(self.days_merged), cut and f"days of Apple Health were cut: {cut}"])
+        )
 
 
 def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
     """Follow what came since the last time, within the caller's transaction."""
-    report, due, changed = DaysMerged(), _due(connection, lake), set[date]()
+    report, due = DaysMerged(), _due(connection, lake)
     if _READ in due:
         held = json.loads(notes(connection, _READ).get(_READ, "{}"))
         known = held["read"] if held.get("rules") == RULES else {}
-        report.rows_merged += _merge(connection, lake, _answered(lake, known), changed)
+        _merge(connection, lake, _answered(lake, known), report)
     if _IMPORTED in due:
         zones = _Zones(connection)
         clock = DayClock(zones.at, ZoneInfo(lake.zone))
-        report.rows_merged += _merge(connection, lake, _archived(connection, lake, clock), changed)
+        _merge(connection, lake, _archived(connection, lake, clock), report)
         report.days_cut_by = {by: len(days) for by, days in clock.cut_by.items()}
         due[_IMPORTED] = _imported(connection, lake, zones.span)
     if report.rows_merged or _MADE in due:
@@ -73,7 +74,6 @@ def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
         mark_changed(connection)
     for name, value in due.items():
         note(connection, name, value)
-    report.days_merged = len(changed)
     return report
 
 
@@ -156,8 +156,7 @@ def _archived(connection: Connection, lake: Lake, clock: DayClock) -> Values:
     return {(source, day, _EXPORT): said.get((source, day), {}) for source, day in keys}
 
 
-def _merge(connection: Connection, lake: Lake, found: Values, changed: set[date]) -> int:
-    """How many numbers changed; adds the days that have a new one to `changed`."""
+def _merge(connection: Connection, lake: Lake, found: Values, report: DaysMerged) -> None:
     values = [(*key, measure, value) for key, numbers in found.items() for measure, value in numbers.items()]
     insert = sql("insert_day_values").format(owner=sql("owner"))
     with staging(lake) as folder:
@@ -166,8 +165,8 @@ def _merge(connection: Connection, lake: Lake, found: Values, changed: set[date]
         asked = {"days": stage(folder, "days", days), "numbers": numbers}
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
         come = connection.execute(insert, {"numbers": numbers}).fetchall()
-        changed.update(day for (day,) in come)
-        return int(gone) + len(come)
+    report.rows_merged += int(gone) + len(come)
+    report.days_merged += len({*come})
 
 
 def newest_days(connection: Connection) -> dict[str, date]:
