@@ -105,7 +105,11 @@ def test_status_tells_until_when_and_nothing_of_the_body(dashboard: Dashboard) -
     ("enabled", "said", "unsaid"),
     [
         (ENABLED, "Write wellness = true below [providers.intervals_icu]", "could give them"),
-        (f"{ENABLED}wellness = true", "intervals.icu are switched on, and none has come yet", "Write"),
+        (
+            f"{ENABLED}wellness = true",
+            "and none has come yet. Services says what came of asking for them; Pull now there",
+            "Write",
+        ),
         ("", "intervals.icu could give them: strava-pipeline start adds a service", "providers.intervals_icu"),
     ],
 )
