@@ -625,6 +625,28 @@ def test_deleted_activities_and_those_that_another_stands_for_do_not_count(lake:
     assert told == [(1, 20_000.0)]
 
 
+def test_one_source_moves_no_longer_than_another_lasted(lake: Lake) -> None:
+    times = {
+        1: ((None, 3600), (3605, None), (3600, 3600)),
+        2: ((3605, None), (None, 3600), (3605, 3605)),
+        3: ((None, None), (3605, 3600), (3600, 3600)),
+        4: ((None, 3600), (3000, 4000), (3000, 3600)),
+        5: ((3605, 3600), (3000, 4000), (3605, 3600)),  # as the one source says it
+        6: ((3605, None), (3000, None), (3605, None)),
+        7: ((None, 0), (3000, 4000), (3000, 0)),
+    }
+    given, members = [], []
+    for one, (head, other, _) in times.items():
+        for number, place, (moving, elapsed) in ((one, 0, head), (-one, 1, other)):
+            day = f"2024-05-{one:02d}T08:00"
+            given.append(activity(number, day, source="file", moving_time=moving, elapsed_time=elapsed))
+            members.append({"id": number, "activity_id": one, "place": place, "athlete_id": ME, "source": "file"})
+    told = told_of(
+        lake, given, "SELECT moving_time, elapsed_time FROM activities ORDER BY id", activity_members=members
+    )
+    assert told == [shown for _, _, shown in times.values()]
+
+
 def test_drives_and_legs_do_not_count_whoever_shows_them(lake: Lake) -> None:
     day, leg = "2024-05-01T08:00", {"extra": '{"not_counted": "a leg of 1"}'}
     given = [

@@ -129,7 +129,7 @@ def _gold() -> Iterator[str]:
 
 def _filled(name: str) -> str:
     """The value of a column that a further source fills in: a person's own, of what is left of a cut track, or of sources."""
-    value = f"coalesce(head.{name}, matched.{name})"
+    value = f"coalesce(head.{name}, {_WITHIN.get(name, f'matched.{name}')})"
     if name in CUT_FIELDS or name in _LINES:  # a line leads along what was cut, too
         is_own = "cut.activity_id IS NULL" if name in _HEART else "cut.activity_id IS NULL OR word.cuts IS NULL"
         value = f"CASE WHEN {is_own} THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
@@ -141,6 +141,11 @@ def _filled(name: str) -> str:
     return f"coalesce(word.{name}, {value})" if name in _SAID else value
 
 
+_WITHIN = {  # the clocks of two sources differ by seconds, and nobody moves for longer than it lasts
+    "moving_time": "CASE WHEN matched.moving_time IS NOT NULL "
+    "THEN least(matched.moving_time, nullif(coalesce(head.elapsed_time, matched.elapsed_time), 0)) END",
+    "elapsed_time": "CASE WHEN matched.elapsed_time IS NOT NULL THEN greatest(matched.elapsed_time, head.moving_time) END",
+}
 _ENERGY = (
     ", CASE WHEN coalesce(shown.activity_id, held.activity_id) NOT IN (SELECT activity_id FROM cut_values "
     "JOIN corrections USING (activity_id) WHERE cuts IS NOT NULL) THEN held.calories END AS calories"
