@@ -30,6 +30,7 @@ from strava_pipeline.serve.dashboard.display import (
     climb,
     climb_difference,
     distance,
+    file_notes,
     height,
     mark,
     speed,
@@ -622,6 +623,23 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
+
+
+@pytest.mark.parametrize(
+    ("activity", "notes"),
+    [
+        ({"distance": 9000.4, "moving_time": 3000}, ["The distance is the way along the positions."]),
+        ({"distance": 9000.4, "moving_time": 3100}, ["The distance is the way along the positions.", "The moving time is what the app measured."]),
+        ({"distance": 8950.0, "moving_time": None}, []),
+    ],
+)  # fmt: skip
+def test_how_a_file_measured_is_said_of_its_own_numbers_alone(activity: dict[str, float], notes: list[str]) -> None:
+    rest = {"left_out": None, "flags": None, "distance_by": "track"}
+    sessions = [
+        {"distance_m": 4000.0, "moving_time_seconds": 1600.0, "moving_time_by": None, **rest},
+        {"distance_m": 5000.0, "moving_time_seconds": 1500.0, "moving_time_by": "app", **rest},
+    ]
+    assert file_notes(sessions, activity) == notes
 
 
 def test_what_nobody_measured_is_a_dash_and_a_column_of_dashes_is_none() -> None:
