@@ -346,6 +346,21 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
     ]
 
 
+def test_a_track_holds_no_best_over_more_than_its_activity_is_long(lake: Lake) -> None:
+    metres = {1: 49_600.0, 2: 49_960.0, 3: None, 4: 0.0}
+    given = [
+        activity(one, f"2024-0{one}-01T08:00", sport_type="Run", distance=each, elapsed_time=16_000)
+        for one, each in metres.items()
+    ]
+    told = told_of(
+        lake,
+        given,
+        "SELECT activity_id FROM activity_bests WHERE record = 'fastest_50k' ORDER BY 1",
+        track_bests=[window(one, 50_000, 16_000.0, "positions") for one in metres],
+    )
+    assert told == [(2,), (3,), (4,)]
+
+
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
     """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive; 6: a short
     stretch, of which an effort may hold a part."""
