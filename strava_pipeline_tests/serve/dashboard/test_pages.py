@@ -264,6 +264,7 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
     )
     put(lake, [activity(2, "2025-05-01T08:00", average_heartrate=140.0, **metered)])
     put(lake, [activity(3, "2023-05-03T08:00", weighted_average_watts=210, **metered)])
+    put(lake, [activity(5, "2023-05-04T08:00", **hour) | {"start_date": None, "start_date_local": None, "year": 1970}])
     publish(lake)
     no_normalised = "It does not go by power: no service gave a normalised power, and it is computed of 20 minutes"
     no_track = (
@@ -277,11 +278,12 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
                 "There is no training load: no threshold pace of this day is known or estimated. Say yours .",
                 no_track,
             ),
-            (2, "The load goes by heart rate: 133 bpm", "no training load"),
+            (2, "The load goes by mean heart rate: 133 bpm", "no training load"),
             (2, no_normalised, "There are no zones"),
             (2, no_track, "Say yours"),
             (3, "There is no training load: no FTP of this day is known or estimated.", no_normalised),
             (4, "There is no training load: neither a heart rate, nor power for long enough, nor", "Effort"),
+            (5, "There is no training load: it has no date.", "Say yours"),
         ):
             seen = words(page(site, f"/activities/{number}")).partition("Log out")[2]
             assert (told in seen, untold in seen) == (True, False), seen
