@@ -260,7 +260,10 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
     metered = {"average_watts": 200.0, "device_watts": True}
     put(
         lake,
-        [activity(1, "2023-05-01T08:00", **hour), activity(4, "2023-05-02T08:00", **hour | {"sport_type": "Walk"})],
+        [
+            activity(1, "2023-05-01T08:00", **hour),
+            activity(4, "2023-05-02T08:00", **hour | {"sport_type": "Walk", "max_speed": 4.0}),
+        ],
     )
     put(lake, [activity(2, "2025-05-01T08:00", average_heartrate=140.0, **metered)])
     put(lake, [activity(3, "2023-05-03T08:00", weighted_average_watts=210, **metered)])
@@ -283,6 +286,7 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
             (2, no_track, "Say yours"),
             (3, "There is no training load: no FTP of this day is known or estimated.", no_normalised),
             (4, "There is no training load: neither a heart rate, nor power for long enough, nor", "Effort"),
+            (4, "fastest pace 4:10 /km", "highest speed"),
             (5, "There is no training load: it has no date.", "Say yours"),
         ):
             seen = words(page(site, f"/activities/{number}")).partition("Log out")[2]
