@@ -246,7 +246,8 @@ def _amounts(units: "Units") -> dict[str, Callable[[Any], str]]:
     """The formats of sums, by their names."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text
 
-    found = {measure.name: partial(amount_text, measure.name, units=units) for measure in MEASURES}
+    texts = {measure.name: partial(amount_text, measure.name, units=units) for measure in MEASURES}
+    found = {name: lambda amount, text=text: text(amount or None) for name, text in texts.items()}  # 0: not measured
     return {**found, "distance_of_all_m": found["distance_m"], "every_m": found["distance_m"]}
 
 
