@@ -221,21 +221,17 @@ def _without(line: pl.DataFrame, windows: pl.DataFrame, group: str) -> pl.DataFr
     """
     width = windows["width"].item(0)
     believed = width / least_seconds(group, width)
-    first = line["t"].search_sorted(windows["begins"] + _MOMENT, side="right")
-    last = line["t"].search_sorted(windows["begins"] + windows["value"] - _MOMENT, side="left")
-    edges = pl.concat([pl.DataFrame({"row": first, "by": 1}), pl.DataFrame({"row": last + 1, "by": -1})])
-    within = edges.group_by("row").agg(pl.col("by").sum()).with_columns(pl.col("row").cast(pl.UInt32))
-    is_within, gone = pl.col("by").fill_null(0).cum_sum() > 0, pl.col("gone")
+    since, until = line["t"].shift(fill_value=0.0) + _MOMENT, line["t"] - _MOMENT
+    begun = windows["begins"].sort().search_sorted(until, side="left")
+    ended = (windows["begins"] + windows["value"]).sort().search_sorted(since, side="right")
+    step, within, gone = pl.col("covered").diff().fill_null(0.0), pl.col("within"), pl.col("gone")
     fast = (pl.col("speed") > believed / 2).cast(pl.UInt32)
-    ends = [fast.cum_sum(reverse=way).over(is_within.rle_id()) > 0 for way in (False, True)]
+    ends = [fast.cum_sum(reverse=way).over(within.rle_id()) > 0 for way in (False, True)]
     return (
-        line.with_row_index("row")
-        .join(within, on="row", how="left", maintain_order="left")
-        .with_columns(step=pl.col("covered").diff().fill_null(0.0))
-        .with_columns(speed=(pl.col("step") / pl.col("t").diff()).fill_null(0.0))
-        .with_columns(gone=pl.all_horizontal(is_within, *ends))
+        line.with_columns(within=begun > ended, speed=(step / pl.col("t").diff()).fill_null(0.0))
+        .with_columns(gone=pl.all_horizontal(within, *ends))
         .with_columns(gone=gone.any().over((gone | (pl.col("speed") > believed)).rle_id()))
-        .select("t", covered=pl.when(gone).then(0.0).otherwise("step").cum_sum())
+        .select("t", covered=pl.when(gone).then(0.0).otherwise(step).cum_sum())
     )
 
 

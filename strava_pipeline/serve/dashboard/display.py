@@ -304,10 +304,8 @@ _ODD = {
 
 def file_notes(sessions: Sequence[Mapping[str, Any]], activity: Mapping[str, Any]) -> list[str]:
     """Notes about an activity's file: how a number was measured only where the activity's own is the file's."""
-    counts, flags = Counter[str](), set[str]()
-    for session in sessions:
-        counts.update(session["left_out"] or {})
-        flags.update(session["flags"] or ())
+    counts = sum((Counter[str](each["left_out"] or {}) for each in sessions), Counter[str]())
+    flags = {flag for each in sessions for flag in each["flags"] or ()}
     sums = {name: sum(each[summed] or 0 for each in sessions) for name, summed in _OF_FILE.items()}
     of_file = [name for name in sums if abs(sums[name] - (activity[name] or 0)) < 1]  # metres, seconds
     said = {(name, each[f"{name}_by"]) for name in of_file for each in sessions}
