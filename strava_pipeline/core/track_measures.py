@@ -272,14 +272,8 @@ def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
 
 def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
     """The rows as columns of `curves`."""
-    schema = {
-        "measure": pl.String,
-        "width": pl.Float64,
-        "value": pl.Float64,
-        "begins": pl.Float64,
-        "measured_by": pl.String,
-    }
-    frame = pl.DataFrame(rows, schema, orient="row")
+    names = ("measure", "width", "value", "begins", "measured_by")
+    frame = pl.DataFrame(rows, {name: CURVES.polars_schema.get(name, pl.Float64()) for name in names}, orient="row")
     begins = begin_of(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
     return frame.with_columns(begins_at=begins).select(
         _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at", "measured_by")

@@ -43,8 +43,7 @@ class TrackPoints:
         columns: by name a value for each of at most MOST_POINTS places: `time` (seconds since the first point), `distance` (m),
             `latitude`, `longitude` (degrees), `altitude` (m), `speed` (m/s), `heartrate` (bpm), `cadence`, `watts` (W),
             `temperature` (°C). Joined points have the mean, and the first position. Distance and speed follow from the positions
-            where no device told them. None: not recorded; in a gap every column has None. But for `time`, a column
-            without any value is left out.
+            where no device told them. None: not recorded, or a gap. But for `time`, a column without any value is left out.
     """
 
     begins_at: datetime | None

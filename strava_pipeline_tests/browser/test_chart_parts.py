@@ -77,8 +77,7 @@ def test_a_track_without_times_is_drawn_over_its_distance(chromium: Browser) -> 
         page.add_script_tag(path=STATIC / script)
     page.wait_for_function("document.getElementById('track-state').textContent")
     assert page.text_content("#track-state") == "2 recorded points, none of which has a time."
-    assert page.evaluate("drawn") == [[0, 1000]]
-    assert page.locator("input[value=time]").is_disabled()
+    assert (page.evaluate("drawn"), page.locator("input[value=time]").is_disabled()) == ([[0, 1000]], True)
 
 
 PARTS = """over => {

@@ -348,17 +348,10 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
 
 def test_a_track_holds_no_best_over_more_than_its_activity_is_long(lake: Lake) -> None:
     metres = {1: 49_600.0, 2: 49_960.0, 3: None, 4: 0.0}
-    given = [
-        activity(one, f"2024-0{one}-01T08:00", sport_type="Run", distance=each, elapsed_time=16_000)
-        for one, each in metres.items()
-    ]
-    told = told_of(
-        lake,
-        given,
-        "SELECT activity_id FROM activity_bests WHERE record = 'fastest_50k' ORDER BY 1",
-        track_bests=[window(one, 50_000, 16_000.0, "positions") for one in metres],
-    )
-    assert told == [(2,), (3,), (4,)]
+    given = [activity(n, "2024-01-01T08:00", sport_type="Run", distance=metres[n], elapsed_time=16_000) for n in metres]
+    tracked = [window(one, 50_000, 16_000.0, "positions") for one in metres]
+    query = "SELECT activity_id FROM activity_bests WHERE record = 'fastest_50k' ORDER BY 1"
+    assert told_of(lake, given, query, track_bests=tracked) == [(2,), (3,), (4,)]
 
 
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
@@ -645,17 +638,15 @@ def test_one_source_moves_no_longer_than_another_lasted(lake: Lake) -> None:
         1: ((None, 3600), (3605, None), (3600, 3600)),
         2: ((3605, None), (None, 3600), (3605, 3605)),
         3: ((None, None), (3605, 3600), (3600, 3600)),
-        4: ((None, 3600), (3000, 4000), (3000, 3600)),
-        5: ((3605, 3600), (3000, 4000), (3605, 3600)),  # as the one source says it
-        6: ((3605, None), (3000, None), (3605, None)),
-        7: ((None, 0), (3000, 4000), (3000, 0)),
+        4: ((3605, 3600), (3000, 4000), (3605, 3600)),  # as the one source says it
+        5: ((None, 0), (3000, None), (3000, 0)),
     }
-    given, members = [], []
-    for one, (head, other, _) in times.items():
-        for number, place, (moving, elapsed) in ((one, 0, head), (-one, 1, other)):
-            day = f"2024-05-{one:02d}T08:00"
-            given.append(activity(number, day, source="file", moving_time=moving, elapsed_time=elapsed))
-            members.append({"id": number, "activity_id": one, "place": place, "athlete_id": ME, "source": "file"})
+    said = [(one * (1, -1)[place], place, *times[one][place]) for one in times for place in (0, 1)]
+    given = [
+        activity(n, f"2024-05-0{abs(n)}T08:00", moving_time=moving, elapsed_time=elapsed)
+        for n, _, moving, elapsed in said
+    ]
+    members = [{"id": n, "activity_id": abs(n), "place": place, "athlete_id": ME} for n, place, *_ in said]
     told = told_of(
         lake, given, "SELECT moving_time, elapsed_time FROM activities ORDER BY id", activity_members=members
     )

@@ -631,21 +631,13 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
         page(site, path, status)
 
 
-@pytest.mark.parametrize(
-    ("activity", "notes"),
-    [
-        ({"distance": 9000.4, "moving_time": 3000}, ["The distance is the way along the positions."]),
-        ({"distance": 9000.4, "moving_time": 3100}, ["The distance is the way along the positions.", "The moving time is what the app measured."]),
-        ({"distance": 8950.0, "moving_time": None}, []),
-    ],
-)  # fmt: skip
-def test_how_a_file_measured_is_said_of_its_own_numbers_alone(activity: dict[str, float], notes: list[str]) -> None:
+def test_how_a_file_measured_is_said_of_its_own_numbers_alone() -> None:
+    way, app = "The distance is the way along the positions.", "The moving time is what the app measured."
+    sums = {"distance_m": 4500.0, "moving_time_seconds": 1550.0}
     rest = {"left_out": None, "flags": None, "distance_by": "track"}
-    sessions = [
-        {"distance_m": 4000.0, "moving_time_seconds": 1600.0, "moving_time_by": None, **rest},
-        {"distance_m": 5000.0, "moving_time_seconds": 1500.0, "moving_time_by": "app", **rest},
-    ]
-    assert file_notes(sessions, activity) == notes
+    sessions = [{**sums, **rest, "moving_time_by": by} for by in (None, "app")]
+    for metres, seconds, notes in ((9000.4, 3000, [way]), (9000.4, 3100, [way, app]), (8950.0, None, [])):
+        assert file_notes(sessions, {"distance": metres, "moving_time": seconds}) == notes
 
 
 def test_what_nobody_measured_is_a_dash_and_a_column_of_dashes_is_none() -> None:
