@@ -118,13 +118,14 @@ def _without_spikes(placed: pl.DataFrame) -> pl.DataFrame:
 
 
 def _line(timed: pl.DataFrame, step: pl.Expr, fastest: float, over_pauses: bool, vehicles: bool) -> pl.DataFrame:
-    """`t` and `covered`; `step`: metres from the row before. `vehicles`: a fast step between fast ones isn't a jump,
-    and counts.
+    """`t` and `covered`; `step`: metres from the row before. `vehicles`: of three fast steps in a row none is a jump,
+    and all count.
     """
     pause = pl.max_horizontal(HOLDS, pl.col("since").median() * LONG)
     speed = pl.col("step") / pl.col("t").diff()
-    beside = pl.min_horizontal(speed.shift().fill_null(0), speed.shift(-1).fill_null(0)) if vehicles else pl.lit(0.0)
-    is_step = ((speed <= fastest) | (beside > _NEARLY * fastest)) & (over_pauses | (pl.col("since") <= pause))
+    slowest = pl.min_horizontal(speed.shift(to).fill_null(0.0) for to in (-1, 0, 1)) if vehicles else pl.lit(0.0)
+    driven = [(slowest > _NEARLY * fastest).shift(to, fill_value=False) for to in (-1, 0, 1)]
+    is_step = pl.any_horizontal(speed <= fastest, *driven) & (over_pauses | (pl.col("since") <= pause))
     return (
         timed.lazy()
         # below 0 where a device or a session begins again

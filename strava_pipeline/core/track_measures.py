@@ -25,7 +25,7 @@ from strava_pipeline.core.track_lines import (
     timed_values,
 )
 
-FORM = 7  # raised whenever the same points would come to something else
+FORM = 8  # raised whenever the same points would come to something else
 DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
@@ -179,7 +179,7 @@ def _pace_curve(points: pl.DataFrame, group: str) -> pl.DataFrame:
         for windows in _timed_windows(ridden, group):
             carried = _carried(windows, group, points)
             if carried.height:
-                line, along, ridden = _without(line, carried), _without(along, carried), _without(ridden, carried)
+                line, along, ridden = (_without(each, carried, group) for each in (line, along, ridden))
                 rows = None
                 break
             rows += _best_times(windows, ridden, along, alone)
@@ -214,17 +214,24 @@ def _carried(windows: pl.DataFrame, group: str, points: pl.DataFrame) -> pl.Data
     return found.filter(pl.col("width") == pl.col("width").min())
 
 
-def _without(line: pl.DataFrame, windows: pl.DataFrame) -> pl.DataFrame:
-    """The line without the metres of all steps that lie in the windows, whole or in part; their time stays."""
-    first = line["t"].search_sorted(windows["begins"] + _MOMENT, side="right")
-    last = line["t"].search_sorted(windows["begins"] + windows["value"] - _MOMENT, side="left")
-    edges = pl.concat([pl.DataFrame({"row": first, "by": 1}), pl.DataFrame({"row": last + 1, "by": -1})])
-    within = edges.group_by("row").agg(pl.col("by").sum()).with_columns(pl.col("row").cast(pl.UInt32))
-    step = pl.col("covered").diff().fill_null(0.0)
+def _without(line: pl.DataFrame, windows: pl.DataFrame, group: str) -> pl.DataFrame:
+    """The line without the metres of the steps in the windows and of fast ones beside them; their time stays.
+
+    Steps at the end of a window that are slower than half of what is believed are the athlete's own.
+    """
+    width = windows["width"].item(0)
+    believed = width / least_seconds(group, width)
+    since, until = line["t"].shift(fill_value=0.0) + _MOMENT, line["t"] - _MOMENT
+    begun = windows["begins"].sort().search_sorted(until, side="left")
+    ended = (windows["begins"] + windows["value"]).sort().search_sorted(since, side="right")
+    step, within, gone = pl.col("covered").diff().fill_null(0.0), pl.col("within"), pl.col("gone")
+    fast = (pl.col("speed") > believed / 2).cast(pl.UInt32)
+    ends = [fast.cum_sum(reverse=way).over(within.rle_id()) > 0 for way in (False, True)]
     return (
-        line.with_row_index("row")
-        .join(within, on="row", how="left", maintain_order="left")
-        .select("t", covered=pl.when(pl.col("by").fill_null(0).cum_sum() > 0).then(0.0).otherwise(step).cum_sum())
+        line.with_columns(within=begun > ended, speed=(step / pl.col("t").diff()).fill_null(0.0))
+        .with_columns(gone=pl.all_horizontal(within, *ends))
+        .with_columns(gone=gone.any().over((gone | (pl.col("speed") > believed)).rle_id()))
+        .select("t", covered=pl.when(gone).then(0.0).otherwise(step).cum_sum())
     )
 
 
@@ -265,14 +272,8 @@ def _timed_windows(line: pl.DataFrame, group: str) -> Iterator[pl.DataFrame]:
 
 def _rows(points: pl.DataFrame, rows: Sequence[_Row]) -> pl.DataFrame:
     """The rows as columns of `curves`."""
-    schema = {
-        "measure": pl.String,
-        "width": pl.Float64,
-        "value": pl.Float64,
-        "begins": pl.Float64,
-        "measured_by": pl.String,
-    }
-    frame = pl.DataFrame(rows, schema, orient="row")
+    names = ("measure", "width", "value", "begins", "measured_by")
+    frame = pl.DataFrame(rows, {name: CURVES.polars_schema.get(name, pl.Float64()) for name in names}, orient="row")
     begins = begin_of(points) + pl.duration(microseconds=(pl.col("begins") * 1e6).round())
     return frame.with_columns(begins_at=begins).select(
         _columns(CURVES.polars_schema, "measure", "width", "value", "begins_at", "measured_by")

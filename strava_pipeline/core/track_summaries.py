@@ -184,6 +184,9 @@ def _aerobic(
     paired = output.join(beats, on="t").sort("t")
     found: dict[str, float | str | None] = {"efficiency": None, "efficiency_by": None, "decoupling": None}
     seconds = int(paired["lasts"].sum())
+    gaps = line["lasts"] if on_foot else output["t"].diff(), beats["t"].diff()
+    if beats.height and (on_foot or output.height) and any((each.median() or 0) > HOLDS for each in gaps):  # type: ignore[operator]
+        return {**found, "decoupling_absent": "sparse"}
     if not output["output"].max():
         return {**found, "decoupling_absent": "no_motion" if on_foot else "no_power"}
     if seconds < _LEAST_POWER:

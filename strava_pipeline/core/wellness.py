@@ -15,6 +15,7 @@ from typing import Any, Literal
 from strava_pipeline.core.json_values import Json
 from strava_pipeline.core.providers import UnreadableRowError
 from strava_pipeline.core.start_times import zone_of
+from strava_pipeline.core.text import counted
 
 DAY = timedelta(days=1)
 KILOGRAMS_PER_POUND = 0.45359237  # international yard and pound agreement, 1959
@@ -24,6 +25,11 @@ EXPORTS = {"garmin_export": "Garmin’s export", "apple_health": "Apple Health"}
 """Sources whose days and nights come with an import, and their names for a person."""
 DaysSource = Literal["pulled", "enabled", "possible"]
 """A service that has days and nights: they are pulled, as those of exports are kept; it is enabled without; it is not enabled."""
+
+
+def days_in_words(count: int) -> str:
+    """How many days have other numbers than before; empty for none."""
+    return f"{counted(count, 'day')} and night{'s' * (count > 1)} new or changed" if count else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.core.landings import DAY
+from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.core.text import some_of
@@ -171,7 +172,11 @@ def listings_health(lake: Lake) -> Fact:
     fix = (
         "Restore the files from a backup. Without one, the next run writes a manifest again from its pages. A page's activities "
         "are listed again, and the page is noted as lost, by:\n"
-    ) + f"strava-pipeline providers pull {' '.join(named)} --all\nstrava-pipeline rebuild"
+    )
+    own = [name for name in named if not spec_of(name).unnamed]
+    commands = [] if own == named else ["strava-pipeline run-all"]
+    commands += [f"strava-pipeline providers pull {' '.join(own)} --all"] if own else []
+    fix += "\n".join([*commands, "strava-pipeline rebuild"])
     return (problem if damaged else warning)(LISTINGS, "; ".join(faults) + ".", fix)
 
 

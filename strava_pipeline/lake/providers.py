@@ -139,12 +139,14 @@ class Outcome(BaseModel, frozen=True):
         succeeded: whether it did everything asked for.
         message: the fault, or what lacks after a success; may be empty.
         limited_until: when (UTC) a limit of the provider ends that is too long to wait for.
+        needs_login: only a person's login, or their settings, help.
     """
 
     at: AwareDatetime
     succeeded: bool
     message: str = ""
     limited_until: AwareDatetime | None = None
+    needs_login: bool = False
 
 
 def keep_outcome(lake: Lake, provider: str, operation: str, outcome: Outcome) -> None:
@@ -205,7 +207,7 @@ def last_allowance(lake: Lake, provider: str) -> KeptAllowance | None:
     return record_in(_outcomes(lake, provider) / _ALLOWANCE, KeptAllowance)
 
 
-_PAUSE, _ALLOWANCE = "pause", "allowance"  # next to the outcomes
+_PAUSE, _ALLOWANCE, _FEED, _DAYS = "pause", "allowance", "feed/state.json", "wellness/asked.json"
 
 
 def _outcomes(lake: Lake, provider: str) -> Path:
@@ -228,7 +230,7 @@ class FeedState(BaseModel, frozen=True):
 
 def feed_state(lake: Lake, provider: str) -> FeedState:
     """The position in the feed of a provider; empty if unknown."""
-    return record_in(_feed_file(lake, provider), FeedState) or FeedState()
+    return record_in(_outcomes(lake, provider) / _FEED, FeedState) or FeedState()
 
 
 def feed_cursor(lake: Lake, provider: str, account: str | None) -> str | None:
@@ -263,11 +265,7 @@ def keep_account(lake: Lake, provider: str, login: str, account: str | None) -> 
 
 
 def _keep(lake: Lake, provider: str, state: FeedState) -> None:
-    write_whole(_feed_file(lake, provider), state.model_dump_json().encode())
-
-
-def _feed_file(lake: Lake, provider: str) -> Path:
-    return _outcomes(lake, provider) / "feed" / "state.json"
+    write_whole(_outcomes(lake, provider) / _FEED, state.model_dump_json().encode())
 
 
 class Refusal(BaseModel, frozen=True):
@@ -311,13 +309,9 @@ class DaysAsked(BaseModel, frozen=True):
 
 def days_asked(lake: Lake, provider: str) -> DaysAsked:
     """When the provider was last asked for days and nights, as far as known."""
-    return record_in(_days_file(lake, provider), DaysAsked) or DaysAsked()
+    return record_in(_outcomes(lake, provider) / _DAYS, DaysAsked) or DaysAsked()
 
 
 def keep_days_asked(lake: Lake, provider: str, asked: DaysAsked) -> None:
     """Record when the provider was asked, once what came is on disk."""
-    write_whole(_days_file(lake, provider), asked.model_dump_json().encode())
-
-
-def _days_file(lake: Lake, provider: str) -> Path:
-    return _outcomes(lake, provider) / "wellness" / "asked.json"
+    write_whole(_outcomes(lake, provider) / _DAYS, asked.model_dump_json().encode())

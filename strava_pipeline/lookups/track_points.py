@@ -43,7 +43,7 @@ class TrackPoints:
         columns: by name a value for each of at most MOST_POINTS places: `time` (seconds since the first point), `distance` (m),
             `latitude`, `longitude` (degrees), `altitude` (m), `speed` (m/s), `heartrate` (bpm), `cadence`, `watts` (W),
             `temperature` (°C). Joined points have the mean, and the first position. Distance and speed follow from the positions
-            where no device told them. None: not recorded; in a gap every column has None. A column without any value is left out.
+            where no device told them. None: not recorded, or a gap. But for `time`, a column without any value is left out.
     """
 
     begins_at: datetime | None
@@ -76,5 +76,5 @@ def thinned(connection: Connection, path: Path) -> TrackPoints | None:
     }
     rows = connection.execute(sql("sql/track_points", __package__ or "").format(**_COLUMNS), asked).fetchall()
     columns = dict(zip(_NAMES, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}
-    shown = {name: values for name, values in columns.items() if any(value is not None for value in values)}
+    shown = {name: values for name, values in columns.items() if name == "time" or set(values) != {None}}
     return TrackPoints(begins_at and begins_at.replace(tzinfo=UTC), recorded, shown) if recorded else None

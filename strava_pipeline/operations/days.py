@@ -24,8 +24,8 @@ from strava_pipeline.lake.gold.days import days_by_year, sync_days
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
-from strava_pipeline.operations.providers import kind_problem, pull_kind, resting_kind, unasked
+from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept, rest_in_words, resting_kind
+from strava_pipeline.operations.providers import kind_problem, pull_kind, unasked
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import Scope, StepReport, check_tables, table_report
@@ -56,8 +56,9 @@ def pull_days(
     nothing else: the next run asks again, or what was refused the next week.
     """
     name, report, is_chosen = source.spec.name, DaysFetched(), options.mode in ("year", "all")
-    if not is_chosen and (refused := resting_kind(run, source, "wellness")):
-        return StepReport(asset, [report], findings=[Finding(RULE, False, advice=refused.why, refuses=False)])
+    if not is_chosen and (refused := resting_kind(source.settings, name, "wellness", run.now())):
+        why = f"{refused.why} {rest_in_words(name, refused)}"
+        return StepReport(asset, [report], findings=[Finding(RULE, False, advice=why, refuses=False)])
     if limit := limit_in_force(run, name):
         return unasked(asset, RULE, limit)
     with run.exclusive(f"wellness-{name}"), outcome_kept(run, name, "wellness", source.keep_allowance) as ending:

@@ -8,24 +8,20 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from functools import partial
-from hashlib import sha256
 
 from strava_pipeline.core.errors import ForbiddenError, GoneError, LimitReachedError, RefusedError, TransientError
 from strava_pipeline.core.json_values import Json, parse_json
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import Kind
-from strava_pipeline.environment.settings import env_file
 from strava_pipeline.ingest.calls import OUTAGE, fetch_each
 from strava_pipeline.ingest.provider import Received
-from strava_pipeline.ingest.registry import kept_login
-from strava_pipeline.ingest.service_tables import seal_of_file
 from strava_pipeline.lake.bronze.answers import items_of_kind, land_of_kind, last_of_kind
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.gold.fetch_selection import WantedFile, wanted_files
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.merge import merge_files
-from strava_pipeline.lake.providers import Refusal, keep_refusal, land_no_file, land_provider_file, refusal
+from strava_pipeline.lake.providers import Refusal, keep_refusal, land_no_file, land_provider_file
 from strava_pipeline.operations.feeds import pull_activities
 from strava_pipeline.operations.fetching import YearsReport
 from strava_pipeline.operations.fetching_steps import fetched_report, listing_report
@@ -34,7 +30,7 @@ from strava_pipeline.operations.listing_windows import listed_together
 from strava_pipeline.operations.merging import match
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.progress import progressing
-from strava_pipeline.operations.provider_access import limit_in_force, outcome_kept
+from strava_pipeline.operations.provider_access import asked_with, limit_in_force, outcome_kept, resting_kind
 from strava_pipeline.operations.provider_gear import fetch_gear_of_activities
 from strava_pipeline.operations.pulling import pull_each
 from strava_pipeline.operations.reading_files import read_unread_files
@@ -102,7 +98,7 @@ UNKNOWN_GEAR_INTERVAL = timedelta(hours=20)  # gear that the service never shows
 
 def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool:
     """Whether gear is to be fetched: each week, and a day after the last time if activities name unknown gear."""
-    if "gear" not in source.client.spec.kinds or resting_kind(run, source, "gear"):
+    if "gear" not in source.client.spec.kinds or resting_kind(source.settings, source.spec.name, "gear", run.now()):
         return False
     name = source.spec.name
     last = last_of_kind(run.lake, name, "gear")
@@ -112,7 +108,6 @@ def gear_is_due(run: RunContext, source: Source, named: Collection[str]) -> bool
     return run.now() - last >= (GEAR_INTERVAL if known.issuperset(named) else UNKNOWN_GEAR_INTERVAL)
 
 
-REFUSED_FOR = timedelta(days=7)
 _WORDS: dict[Kind, str] = {"gear": "Gear", "wellness": "Days and nights"}
 
 
@@ -124,23 +119,9 @@ def kind_problem(
     `rests`: False where less than all of the kind was asked for.
     """
     if rests and isinstance(error, ForbiddenError | GoneError):
-        refused = Refusal(at=run.now(), why=str(error), asked_with=_asked_with(source))
+        refused = Refusal(at=run.now(), why=str(error), asked_with=asked_with(source.settings, source.spec.name))
         keep_refusal(run.lake, source.spec.name, kind, refused)
     return f"{_WORDS[kind]} of {source.spec.title}: {error}"
-
-
-def resting_kind(run: RunContext, source: Source, kind: Kind) -> Refusal | None:
-    """The refusal because of which the kind is not asked for: of the last week, with this login and these settings."""
-    last = refusal(run.lake, source.spec.name, kind)
-    rests = last and timedelta(0) <= run.now() - last.at < REFUSED_FOR and last.asked_with == _asked_with(source)
-    return last if rests else None
-
-
-def _asked_with(source: Source) -> str:
-    """A hash of the files of settings and of the kind of login."""
-    settings = source.settings
-    files = [seal_of_file(path) for path in (env_file(), settings.providers_config)]
-    return sha256(repr((files, kept_login(source.spec.name, settings))).encode()).hexdigest()
 
 
 def pull_kind(
@@ -260,16 +241,8 @@ class _FileFetch(SourceCalls):
         return received
 
     def _land(self, activity: WantedFile, body: bytes, at: datetime) -> None:
-        land_provider_file(
-            self.run.lake,
-            self.source.spec.name,
-            activity.activity_id,
-            activity.source_id,
-            self.source.account_name,
-            self._name_of_file,
-            body,
-            at,
-        )
+        lake, name, account = self.run.lake, self.source.spec.name, self.source.account_name
+        land_provider_file(lake, name, activity.activity_id, activity.source_id, account, self._name_of_file, body, at)
         by_year = self.report.by_year
         by_year[activity.year] = by_year.get(activity.year, 0) + 1
         self._failed_before = len(self.report.fetched.failed_ids)

@@ -59,7 +59,7 @@ def published(settings: Settings, now: datetime) -> Iterator[Fact]:
     for year in years:
         lacking = counts_that_matter({_MISSING: year.missing_details, _STALE: year.stale_details})
         yield ok(
-            f"year {year.year}",
+            f"year {year.year}" if year.year else "without a date",
             "; ".join(filter(None, [f"{counted(year.activities, 'activity')}, {year.kilometres:,} km", lacking])),
             values=asdict(year),
         )

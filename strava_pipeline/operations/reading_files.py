@@ -105,7 +105,7 @@ class FilesRead(Numbers):
 
     def __str__(self) -> str:
         of_them = f", {self.files_with_problems} of them with problems" if self.files_with_problems else ""
-        return f"Read {counted(self.files_read, 'file')}{of_them}"
+        return f"Read {counted(self.files_read, 'file')}{of_them}" if self.files_read else ""
 
 
 def read_unread_files(lake: Lake, progress: Progress, limits: ImportLimits) -> FilesRead:

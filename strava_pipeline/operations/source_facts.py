@@ -25,6 +25,7 @@ from strava_pipeline.lake.gold.quality import rows_of_source
 from strava_pipeline.lake.gold.quarantine import FailingActivity, failing_now, unreadable_rows
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import last_allowance, last_outcomes, limited_until, paused_until
+from strava_pipeline.operations.provider_access import rest_in_words, resting_kind
 from strava_pipeline.operations.used import is_strava_set_up, is_strava_used
 from strava_pipeline.operations.years import year_range
 
@@ -82,7 +83,7 @@ def source_facts(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield from _lists(settings, lake, spec)
         limits = _limits(settings, lake, name, now)
         yield from limits
-        yield from _steps(lake, spec, limits, now)
+        yield from _steps(settings, lake, spec, limits, now)
         yield from _events(lake, name)
         if withheld := len(withheld_ids(lake, name)):
             text = f"{counted(withheld, 'activity')} withheld by {spec.title}. {spec.withheld}".rstrip()
@@ -141,7 +142,7 @@ def _lists(settings: Settings, lake: Lake, spec: ProviderSpec) -> Iterator[Fact]
         yield ok("published", counted(published, "row"), of=name, values={"rows": published})
 
 
-def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) -> Iterator[Fact]:
+def _steps(settings: Settings, lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) -> Iterator[Fact]:
     """How its last steps ended, and the limit that keeps the next ones waiting. A step that a limit stopped has not failed."""
     used_up = [fact.values["resets_at"].value for fact in limits if fact.values["left"].value <= 0]
     long = max(filter(None, [limited_until(lake, spec.name), *used_up]), default=None)
@@ -158,7 +159,9 @@ def _steps(lake: Lake, spec: ProviderSpec, limits: list[Fact], now: datetime) ->
             yield ok(operation, text, of=spec.name, values=values)
         else:
             text = f"failed {at_minute(step.at)}: {step.message}"
-            advice = "What came before is kept, and the next run goes on there."
+            then = "No run goes on before that." if step.needs_login else "The next run goes on there."
+            refused = resting_kind(settings, spec.name, "wellness", now) if operation == "wellness" else None
+            advice = rest_in_words(spec.name, refused) if refused else f"What came before is kept. {then}"
             yield warning(operation, text, advice, of=spec.name, values=values)
 
 

@@ -27,7 +27,7 @@ _WORKBOOK = (
 )
 _NOTHING_READ = (
     "Nothing in it is read: no activity file (FIT, GPX, TCX, KML, KMZ), no list of an export that is known, no JSON of "
-    "Strava's API."
+    "Strava's API. Export the activities in one of these forms, and import those."
 )
 _EMPTY_LIST = "Its list holds no activity that can be read."
 
@@ -45,7 +45,7 @@ class WithoutActivity:
 
 
 def without_activities(lake: Lake, paths: Sequence[Path], nothing_kept: Collection[str]) -> list[WithoutActivity]:
-    """The imported paths without an activity, now or before. `nothing_kept`: names of paths without a file."""
+    """The imported paths without an activity or days and nights, now or before. `nothing_kept`: names of paths without a file."""
     came = all_imports(lake)
     by_name = {one.name: one for one in came}
     newest = {one.manifest.came_as: one for one in came if one.undone is None}
@@ -78,7 +78,7 @@ def _reasons(lake: Lake, one: Import, files: Sequence[ImportedFile]) -> Iterator
         reason: str | None = None
         if file.role in _LISTS:
             reason = None if _lists_activities(lake, one) else _EMPTY_LIST
-        elif file.role != "activity":
+        elif file.role not in ("activity", "wellness"):  # of days and nights none is missing
             continue
         elif file.held_back is not None:
             reason = file.held_back

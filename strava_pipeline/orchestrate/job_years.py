@@ -16,7 +16,7 @@ from strava_pipeline.lake.bronze.listings import newest_watermark
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.provider_access import years_lacking_files
+from strava_pipeline.operations.provider_access import lacking_files
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_records import JobYears
 from strava_pipeline.orchestrate.jobs import jobs_of
@@ -82,8 +82,8 @@ def provider_years(
         return years.all
     touched = flow_years(settings, days=days, provider=provider)
     lake = Lake(settings.data_dir)
-    lacking = years_lacking_files(lake, provider, years.all, now) if choice.auto_files else set()
-    return years.since(min([*touched, *lacking]))
+    lacking = lacking_files(lake, provider, years.all, now) if choice.auto_files else []
+    return years.since(min([*touched, *(activity.year for activity in lacking)]))
 
 
 def years_of_providers(

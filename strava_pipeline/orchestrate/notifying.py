@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 
 from strava_pipeline.core.text import counted, printable
+from strava_pipeline.core.wellness import days_in_words
 from strava_pipeline.lake.notifications import Notification, notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
@@ -47,7 +48,7 @@ def note_end(
     if (news := _news(reports)) is not None and is_done:
         notify(lake, "info", f"{name}: {news}.", at, link=link, run_id=run.run_id)
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):
-        message = f"{counted(proposed, 'change')} at your services wait for a yes or a no."
+        message = f"{counted(proposed, 'change')} at your services to decide about."
         notify(lake, "info", message, at, link="strava-pipeline changes list", run_id=run.run_id)
     if (request := run.tags.get(REQUEST)) is not None:
         message = why or outcome.why or (_taken_in(reports) if is_done else "")
@@ -75,6 +76,7 @@ def _taken_in(reports: Reports) -> str:
         _first_of("Left out", unsupported, left_out),
         _first_of("With problems", problems, faulty),
         of_archives,
+        f"{days}." if (days := _days(reports)) else "",
     ]
     return " ".join(filter(None, parts))
 
@@ -98,4 +100,9 @@ def _news(reports: Reports) -> str | None:
         return None
     merged = reports.get("activities", {})
     parts = [f"{merged[key]} {word}" for key, word in _CHANGED if merged.get(key)]
-    return f"activities: {', '.join(parts)}" if parts else None
+    return "; ".join(filter(None, [f"activities: {', '.join(parts)}" if parts else "", _days(reports)])) or None
+
+
+def _days(reports: Reports) -> str:
+    """How many days and nights came in the run, in words."""
+    return days_in_words(max((report.get("days_merged", 0) for report in reports.values()), default=0))

@@ -87,7 +87,7 @@ def _provider_schedule(
         cron_schedule=an_hour_after(settings.schedule),
         execution_timezone=settings.timezone,
         default_status=status,
-        description=f"Lists what is new at {spec_of(provider).title}, merges, publishes, after the daily run.",
+        description=f"Lists what is new at {spec_of(provider).title}, merges, publishes.",
     )
     def daily_pull(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         if reason := missing_login(provider, settings):

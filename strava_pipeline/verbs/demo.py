@@ -230,7 +230,7 @@ def _add_goals(folder: Path, goals: str) -> None:
 
 
 def _print_years(years: "list[YearCounts]", calls: dict, year_of: dict[str, int]) -> None:  # type: ignore[type-arg]
-    by_year = Counter[int]()
+    by_year = Counter[int | None]()
     for activity_id, times in calls["details"].items():
         by_year[year_of[activity_id]] += times
     show({"years": [{**fields_of(each), "calls": by_year[each.year]} for each in years], "calls": calls["total"]})
@@ -345,7 +345,7 @@ def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     from strava_pipeline.lake.made.tracks import track_sizes
     from strava_pipeline.verbs.terminal import out
 
-    tracks = {year.year: track_sizes(lake, year.year) for year in years}
+    tracks = {year.year: track_sizes(lake, year.year or 0) for year in years}
     table = Table(show_footer=True)
     table.add_column("year", footer="all", justify="right")
     for name, total in (
@@ -356,8 +356,8 @@ def _print_archive_years(years: "list[YearCounts]", lake: "Lake") -> None:
     ):
         table.add_column(name, footer=f"{total:,.0f}", justify="right")
     for year in years:
-        files, points = tracks[year.year]
-        table.add_row(str(year.year), f"{year.activities:,}", f"{year.kilometres:,.0f}", f"{files:,}", f"{points:,}")
+        number, (files, points) = year.year or "–", tracks[year.year]
+        table.add_row(str(number), f"{year.activities:,}", f"{year.kilometres:,.0f}", f"{files:,}", f"{points:,}")
     out.print(table)
 
 

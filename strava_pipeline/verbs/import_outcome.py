@@ -18,6 +18,7 @@ _COUNTS = {
     "activities_of_several_sources": ("activity_matches", "activities_with_several_sources"),
     "pairs_proposed": ("activity_matches", "pairs_proposed"),
     "tracks_written": ("tracks", "tracks_from_files"),
+    "days_merged": (PUBLISHED, "days_merged"),
 }
 
 

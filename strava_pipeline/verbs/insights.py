@@ -6,7 +6,6 @@ The numbers come from core/insights and lake/gold/insights.py, out of the publis
 from collections.abc import Callable
 from contextlib import contextmanager
 from enum import StrEnum
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -246,7 +245,7 @@ def _amounts(units: "Units") -> dict[str, Callable[[Any], str]]:
     """The formats of sums, by their names."""
     from strava_pipeline.core.insights.goals import MEASURES, amount_text
 
-    found = {measure.name: partial(amount_text, measure.name, units=units) for measure in MEASURES}
+    found = {each.name: lambda amount, of=each.name: amount_text(of, amount or None, units) for each in MEASURES}
     return {**found, "distance_of_all_m": found["distance_m"], "every_m": found["distance_m"]}
 
 

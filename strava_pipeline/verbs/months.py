@@ -131,7 +131,7 @@ def _pull(settings: "Settings", month: str, *, as_json: bool, verbose: bool) -> 
             found = pull_strava_month(settings, wants, report=report, verbose=verbose)
         except Exception as error:  # noqa: BLE001 - of Strava; raised when the others have been pulled
             unexpected = error
-    found |= pull_providers(settings, enabled, wants, allow_shrink=False, report=report, verbose=verbose)
+    found |= pull_providers(settings, enabled, wants, report=report, verbose=verbose)
     if unexpected is not None:
         raise unexpected
     return found

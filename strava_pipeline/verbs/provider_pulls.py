@@ -4,8 +4,9 @@ A service that fails keeps no other one from being pulled. The command's options
 """
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -19,6 +20,8 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.ingest.registry import missing_login, provider_name, sources
 from strava_pipeline.lake.bronze.listings import is_by_start
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import forget_refusals
 from strava_pipeline.operations.options import MONTH
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.job_years import years_of_providers
@@ -42,12 +45,14 @@ class Wanted:
         month: of the mode month, as 2026-10.
         years: the years whose complete listings are wanted, or to which the month or everything belongs.
         config: more of the listing's config, such as `per_page`.
+        allow_shrink: what listings no longer hold is meant to be gone, however much it is.
     """
 
     mode: Literal["incremental", "month", "year", "all"]
     month: str | None = None
     years: tuple[int, ...] = ()
     config: dict[str, Any] = field(default_factory=dict)
+    allow_shrink: bool = False
 
 
 def wanted(
@@ -155,22 +160,21 @@ def chosen_providers(settings: Settings, names: Sequence[str]) -> dict[str, Prov
 def pull_and_report(
     settings: Settings, names: Sequence[str], wants: Wanted, *, allow_shrink: bool, as_json: bool, verbose: bool
 ) -> dict[str, Pulled]:
-    """Pull the services `names`, or all enabled ones, and print the results."""
+    """Pull the services `names`, or all enabled ones, and print the results. What a service refused rests in a pull from cron,
+    without names and a terminal; a person's asks for it again.
+    """
     chosen, report = chosen_providers(settings, names), Report(as_json=as_json)
-    found = pull_providers(settings, chosen, wants, allow_shrink=allow_shrink, report=report, verbose=verbose)
+    for name in chosen if names or sys.stdin.isatty() else ():
+        forget_refusals(Lake(settings.data_dir), name)
+    wants = replace(wants, allow_shrink=allow_shrink)
+    found = pull_providers(settings, chosen, wants, report=report, verbose=verbose)
     if as_json:
         echo_json({"providers": {name: one.as_json(name) for name, one in found.items()}})
     return found
 
 
 def pull_providers(
-    settings: Settings,
-    chosen: dict[str, ProviderChoice],
-    wants: Wanted,
-    *,
-    allow_shrink: bool,
-    report: Report,
-    verbose: bool,
+    settings: Settings, chosen: dict[str, ProviderChoice], wants: Wanted, *, report: Report, verbose: bool
 ) -> dict[str, Pulled]:
     """Pull the services, all in one run, or a few years in each, and print the results of each; returns them by name.
 
@@ -191,9 +195,7 @@ def pull_providers(
         if wants.mode == "year" and any(map(is_by_start, able)):
             report.heading(years)
         listed = [name for name in going if number == 0 or is_by_start(name)]
-        outcome, failures = _run(
-            settings, going, listed, years, wants, report, allow_shrink=allow_shrink, verbose=verbose
-        )
+        outcome, failures = _run(settings, going, listed, years, wants, report, verbose=verbose)
         if outcome is not None:
             for name in going:
                 found[name].note(name, outcome)
@@ -230,7 +232,6 @@ def _run(
     wants: Wanted,
     report: Report,
     *,
-    allow_shrink: bool,
     verbose: bool,
 ) -> tuple[RunOutcome | None, Mapping[str, Exception]]:
     """One run of the services `going`, those of `listed` with their listing: its outcome, and failures by asset.
@@ -246,7 +247,7 @@ def _run(
             settings,
             job.name,
             years=years,
-            config=run_config(listed, wants, allow_shrink=allow_shrink),
+            config=run_config(listed, wants),
             assets=assets if len(assets) < len(job.assets) else None,
             go_on=len(going) > 1,
             verbose=verbose,
@@ -273,11 +274,11 @@ def _fail(found: Mapping[str, Pulled], failures: Mapping[str, Exception], *, is_
         err.print(line)
 
 
-def run_config(names: Iterable[str], wants: Wanted, *, allow_shrink: bool) -> dict[str, dict[str, Any]]:
+def run_config(names: Iterable[str], wants: Wanted) -> dict[str, dict[str, Any]]:
     """The config of each run, by asset."""
     wanted = {"mode": wants.mode, "month": wants.month, **wants.config}
     listings = {asset: config for name in names for asset, config in pulled_as(name, **wanted).items()}
-    return {**listings, "activities": {"allow_shrink": True}} if allow_shrink else listings
+    return {**listings, "activities": {"allow_shrink": True}} if wants.allow_shrink else listings
 
 
 def years_pulled(settings: Settings, choices: Mapping[str, ProviderChoice], wants: Wanted) -> list[list[int]]:

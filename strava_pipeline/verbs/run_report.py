@@ -131,10 +131,7 @@ def print_outcome(outcome: RunOutcome, *, lines: bool = True) -> None:
             err.print(f"  {problem}", style="yellow")
     stops = {metadata[STOPPED_EARLY] for metadata in outcome.metadata.values() if STOPPED_EARLY in metadata}
     for stop in sorted(stops) or filter(None, [outcome.stopped_early]):
-        err.print(
-            f"Stopped early. {stop} What was fetched is kept; the same command goes on.",
-            style="yellow",
-        )
+        err.print(f"Stopped early. {stop} What was fetched is kept; the same command goes on.", style="yellow")
 
 
 def _print_import_problems(metadata: Mapping[str, Any]) -> None:

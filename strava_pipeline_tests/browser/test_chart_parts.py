@@ -62,6 +62,24 @@ def test_a_weight_is_drawn_in_its_unit_and_who_is_behind_is_told(chromium: Brows
         assert (page.evaluate("gap"), page.evaluate("told")) == (pytest.approx(second, abs=1), first)
 
 
+def test_a_track_without_times_is_drawn_over_its_distance(chromium: Browser) -> None:
+    page = chromium.new_page()
+    radios = "".join(f'<input type="radio" name="over" value="{value}">' for value in ("distance", "time"))
+    ids = "<p id='track-state'></p><p id='track-tools'></p><p id='track-values'></p><p id='track-charts'></p>"
+    page.set_content(f"<div id='track' data-group='run' data-units='km'></div>{ids}<input id='track-place'>{radios}")
+    page.evaluate("""() => {
+      window.drawn = [];
+      window.uPlot = class { constructor(_, [xs]) { drawn.push(xs); } setSize() {} };
+      const track = { time: [null, null], distance: [0, 1000], heartrate: [140, 150] };
+      window.fetchJson = () => Promise.resolve({ recorded: 2, begins_at: null, track });
+    }""")
+    for script in ("charts.js", "track_parts.js", "track.js"):
+        page.add_script_tag(path=STATIC / script)
+    page.wait_for_function("document.getElementById('track-state').textContent")
+    assert page.text_content("#track-state") == "2 recorded points, none of which has a time."
+    assert (page.evaluate("drawn"), page.locator("input[value=time]").is_disabled()) == ([[0, 1000]], True)
+
+
 PARTS = """over => {
   window.gap = undefined;
   const track = (speed) => ({ time: [0, 100, 200], distance: [0, 100 * speed, 200 * speed], latitude: [], longitude: [] });

@@ -326,6 +326,15 @@ def test_a_drive_faster_than_any_step_of_the_sport_is_told(group: str, speed: fl
     assert max(measured(drive, group).values()) <= 5000 / speed
 
 
+@pytest.mark.parametrize(("group", "speed", "driven"), [("walk", 1.2, 20.0), ("run", 3.0, 20.0), ("ride", 6.0, 31.0)])
+@pytest.mark.parametrize(("begins", "ends"), [(3000, 3900), (3000, 4400), (0, 900)])
+def test_a_drive_is_told_from_end_to_end(group: str, speed: float, driven: float, begins: int, ends: int) -> None:
+    metres = {t: speed * t + (driven - speed) * min(max(t - begins, 0), ends - begins) for t in range(0, 4401, 5)}
+    whole: list[Point] = [(float(t), {"distance": each}) for t, each in metres.items()]
+    told = curves(track(whole), group).filter(pl.col("measure") == "too_fast").row(0, named=True)
+    assert (told["begins_at"], told["value"]) == (START + timedelta(seconds=begins), ends - begins)
+
+
 @pytest.mark.parametrize(
     ("group", "speed"), [("ride", 8.0), ("ride", 15.0), ("run", 3.0), ("run", 6.0), ("swim", 1.35)]
 )

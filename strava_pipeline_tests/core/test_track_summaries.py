@@ -191,6 +191,9 @@ def effort(seconds: int, heartrate: tuple[float, float], output: tuple[float, fl
         (effort(4800, (140, 140), (210, 210), pause=1700), "ride", 1.5, None, "stops"),
         (effort(2390, (140, 140), (210, 210)), "ride", 1.5, None, "short"),
         (effort(1190, (140, 140), (210, 210)), "ride", None, None, "short"),
+        (effort(7200, (140, 140), (210, 210))[::60], "ride", None, None, "sparse"),
+        (effort(7200, (140, 140), (300, 300))[::12], "run", None, None, "sparse"),
+        (effort(7200, (0, 0), (210, 210))[::60], "ride", None, None, "no_heartrate"),
         (effort(4800, (0, 0), (210, 210)), "ride", None, None, "no_heartrate"),
         (
             [(t, {**values, "watts": None}) for t, values in effort(4800, (140, 140), (300, 300))],

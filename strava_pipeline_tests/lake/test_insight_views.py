@@ -346,6 +346,14 @@ def test_a_time_that_only_the_device_measured_stands_apart_and_the_next_one_hold
     ]
 
 
+def test_a_track_holds_no_best_over_more_than_its_activity_is_long(lake: Lake) -> None:
+    metres = {1: 49_600.0, 2: 49_960.0, 3: None, 4: 0.0}
+    given = [activity(n, "2024-01-01T08:00", sport_type="Run", distance=metres[n], elapsed_time=16_000) for n in metres]
+    tracked = [window(one, 50_000, 16_000.0, "positions") for one in metres]
+    query = "SELECT activity_id FROM activity_bests WHERE record = 'fastest_50k' ORDER BY 1"
+    assert told_of(lake, given, query, track_bests=tracked) == [(2,), (3,), (4,)]
+
+
 def test_what_nobody_is_as_fast_in_is_no_best_and_the_next_one_holds_the_place(lake: Lake) -> None:
     """1: a stretch of the track; 2: flagged at Strava; 3: 30 km in 44:56; 4: efforts, one of them too fast; 5: mostly a drive; 6: a short
     stretch, of which an effort may hold a part."""
@@ -623,6 +631,26 @@ def test_deleted_activities_and_those_that_another_stands_for_do_not_count(lake:
         lake, given, "SELECT sum(activities)::BIGINT, sum(distance_m) FROM totals_by_day", activity_members=members
     )
     assert told == [(1, 20_000.0)]
+
+
+def test_one_source_moves_no_longer_than_another_lasted(lake: Lake) -> None:
+    times = {
+        1: ((None, 3600), (3605, None), (3600, 3600)),
+        2: ((3605, None), (None, 3600), (3605, 3605)),
+        3: ((None, None), (3605, 3600), (3600, 3600)),
+        4: ((3605, 3600), (3000, 4000), (3605, 3600)),  # as the one source says it
+        5: ((None, 0), (3000, None), (3000, 0)),
+    }
+    said = [(one * (1, -1)[place], place, *times[one][place]) for one in times for place in (0, 1)]
+    given = [
+        activity(n, f"2024-05-0{abs(n)}T08:00", moving_time=moving, elapsed_time=elapsed)
+        for n, _, moving, elapsed in said
+    ]
+    members = [{"id": n, "activity_id": abs(n), "place": place, "athlete_id": ME} for n, place, *_ in said]
+    told = told_of(
+        lake, given, "SELECT moving_time, elapsed_time FROM activities ORDER BY id", activity_members=members
+    )
+    assert told == [shown for _, _, shown in times.values()]
 
 
 def test_drives_and_legs_do_not_count_whoever_shows_them(lake: Lake) -> None:

@@ -337,6 +337,12 @@ def test_counts_by_year_tell_what_is_present_missing_and_stale(lake: Lake) -> No
             for each in counts_by_year(connection)
         ]
         assert found == [(2025, 3, 2.0, 2, 1, 1), (2026, 1, 1.0, 0, 1, 0)]
+        connection.execute("UPDATE activities_all SET start_date_local = NULL WHERE id = 3")
+        assert [(each.year, each.activities) for each in counts_by_year(connection)] == [
+            (2025, 2),
+            (2026, 1),
+            (None, 1),
+        ]
         assert rows_by_year(connection, "activities_all") == {2025: 4, 2026: 1}
         connection.execute("DELETE FROM activities_all WHERE id = 1")
         assert rows_by_year(connection, "activity_details") == {2025: 1, None: 1}, "one of no known activity"

@@ -472,3 +472,9 @@ def test_an_empty_warehouse_shows_nothing(new_lake: NewLake, tmp_path: Path) -> 
             heat_map(connection, empty, ME).cells,
         ]
     assert not any(shown)
+
+
+def test_a_track_without_times_has_its_distance_and_empty_times(tmp_path: Path) -> None:
+    told = of_track([0.0, 1.0], distance=[0.0, 3.0]).with_columns(recorded_at=pl.lit(None, pl.Datetime("us", "UTC")))
+    found = shown_on_a_screen(tmp_path, told)
+    assert (found.begins_at, found.columns) == (None, {"time": [None, None], "distance": [0.0, 3.0]})

@@ -16,7 +16,7 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.wellness import DayClock, believed
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.gold.days import differ, sync_days
+from strava_pipeline.lake.gold.days import DaysMerged, differ, sync_days
 from strava_pipeline.lake.gold.publish import publish_and_compare
 from strava_pipeline.lake.gold.warehouse import note, writing
 from strava_pipeline.lake.imports.files import FileStore, stored_bytes
@@ -311,10 +311,14 @@ def test_the_publish_of_an_import_says_by_which_clock_days_were_cut_and_an_updat
     read_imports(run, ImportLimits())
     merge_years(run, [2025])
     found = publish_and_compare(run.lake, refuse=lambda _: None)
-    assert found.days_cut_by == {"the zone that records name": 1, "the clock of activities": 2}
-    assert "1 by the zone that records name, 2 by the clock of activities" in str(found)
+    assert isinstance(found.days, DaysMerged)
+    assert found.days.days_cut_by == {"the zone that records name": 1, "the clock of activities": 2}
+    assert (
+        "3 days and nights new or changed; days of Apple Health were cut: 1 by the zone that records name, 2 by the clock of activities"
+        in str(found)
+    )
     assert [*values(run)["apple_health"]] == ["2025-07-03", "2025-07-04", "2025-07-05"]
-    assert publish_and_compare(run.lake, refuse=lambda _: None).days_cut_by == {}
+    assert publish_and_compare(run.lake, refuse=lambda _: None).days is None
     with writing(run.lake) as connection:
         connection.execute("UPDATE day_values SET value = 1")
         note(connection, "days:imported", json.dumps([one.name for one in imports(run.lake)] + ["f00"]))

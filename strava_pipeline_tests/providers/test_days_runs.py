@@ -1,7 +1,7 @@
 """Days and nights in Dagster's runs: by a service's own job, by chosen years, and not at all unless they are wanted."""
 
 from collections.abc import Iterator
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,9 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.intervals_icu.client import IntervalsClient
 from strava_pipeline.ingest.provider import Received
 from strava_pipeline.lake.gold.publish import snapshot
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.source_facts import source_facts
 from strava_pipeline.orchestrate.jobs import jobs_of
 from strava_pipeline_tests.providers.subjects import intervals_icu
 from strava_pipeline_tests.rig import Rig
@@ -56,6 +58,9 @@ def test_a_pull_brings_days_and_chosen_years_are_asked_for_whole(rig: Rig, servi
     assert said.code == 0, said.err
     assert [*nights(rig)] == days[1:]
     assert [query[7:11] for query in asked(service)] == ["2026", "2025", "2024", "2023"]
+    assert said.out.count("2 days and nights new or changed\n") == 1, said.out
+    (news,) = [each.message for each in notifications(Lake(rig.settings.data_dir)) if each.category == "info"]
+    assert news.endswith("activities: 1 new; 2 days and nights new or changed.")
     service.put_day(days[0], asleep_seconds=20_000)
     service.put_day(days[1])
     said = type_on(rig)("providers", "pull", "intervals_icu")
@@ -114,8 +119,15 @@ def test_days_that_do_not_come_are_a_line_and_activities_go_on(
     said = type_on(rig)("providers", "pull", "intervals_icu")
     assert (said.code, said.err.count("Days and nights of intervals.icu: ")) == (0, 1), said.err
     asked(service)
-    said = type_on(rig)("providers", "pull", "intervals_icu")
+    said = type_on(rig)("providers", "pull")
     is_refused = fault.get("status") == 403
     assert said.code == 0, said  # a run that was interrupted (SIGTERM) says that alone
     assert (said.err.count("Days and nights"), len(asked(service))) == ((0, 0) if is_refused else (1, 3)), said.err
     assert rig.one("SELECT count(*) FROM activities") == 1
+    (told,) = [each.advice for each in source_facts(rig.settings, datetime.now(UTC)) if each.name == "wellness"]
+    assert ("The next run goes on there" in told, "`strava-pipeline providers pull intervals_icu`" in told) == (
+        (False, True) if is_refused else (True, False)
+    )
+    if is_refused:
+        said = type_on(rig)("providers", "pull", "intervals_icu")
+        assert (said.code, bool(asked(service))) == (0, True), "a person who names the service asks at once"

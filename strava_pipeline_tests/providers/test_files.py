@@ -16,7 +16,8 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision, failing_now
 from strava_pipeline.lake.providers import last_outcomes
 from strava_pipeline.lake.rebuild import rebuild
-from strava_pipeline.operations.provider_access import outcome_kept
+from strava_pipeline.operations.merging import match
+from strava_pipeline.operations.provider_access import outcome_kept, plan_providers
 from strava_pipeline.operations.providers import bring_provider_files
 from strava_pipeline.operations.rebuilding import remake_imports
 from strava_pipeline.operations.source import Source
@@ -38,8 +39,11 @@ def test_what_another_source_has_a_track_of_is_not_asked_for(world: World, tmp_p
     keys = five(world.subject)
     import_gpx(world, tmp_path, "2025-01-03")
     world.pull(matched=False)
+    match(world.run())
+    assert plan_providers(world.run(), world.settings, [2025])["toy"].files_calls == 4
     world.fetch_files()
     assert world.asked_for_files() == [keys[4], keys[3], keys[1], keys[0]]
+    assert plan_providers(world.run(), world.settings, [2025])["toy"].files_calls == 0
     assert world.tracks()[2] == (keys[2], "file", 3), "the imported file's track stands for the provider's activity"
 
 

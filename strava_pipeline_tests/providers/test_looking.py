@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.cli import main
-from strava_pipeline.core.errors import LimitReachedError, TransientError
+from strava_pipeline.core.errors import LimitReachedError, NeedsLoginError, TransientError
 from strava_pipeline.core.facts import State
 from strava_pipeline.core.providers import ReadPage, Withheld, spec_of
 from strava_pipeline.core.sources import hashed_id
@@ -88,6 +88,11 @@ def damage_login(settings: Settings) -> None:
 def fail(settings: Settings) -> None:
     with pytest.raises(TransientError), outcome_kept(run_of(settings), "toy", "listing"):
         raise TransientError("GET /activities: Toy answered 500")
+
+
+def refuse_login(settings: Settings) -> None:
+    with pytest.raises(NeedsLoginError), outcome_kept(run_of(settings), "toy", "listing"):
+        raise NeedsLoginError("Toy does not accept the login. Log in again.")
 
 
 def fail_files(settings: Settings) -> None:
@@ -186,6 +191,19 @@ def test_each_enabled_source_says_how_it_stands(
     found = {f"{fact.of} {fact.name}".strip(): fact for fact in reversed([*source_facts(settings, datetime.now(UTC))])}
     assert (found[name].state if name in found else None) == state
     assert state is None or text.format(settings.providers_config) in found[name].text
+
+
+@pytest.mark.parametrize(("end", "goes_on"), [(fail, True), (refuse_login, False)])
+def test_no_run_goes_on_by_itself_where_only_a_login_helps(
+    settings: Settings, end: Callable[[Settings], None], goes_on: bool
+) -> None:
+    pull(settings)
+    end(settings)
+    (advice,) = [each.advice for each in source_facts(settings, AT) if (each.of, each.name) == ("toy", "listing")]
+    assert ("The next run goes on there" in there(advice), "No run goes on before that" in there(advice)) == (
+        goes_on,
+        not goes_on,
+    )
 
 
 def test_a_file_of_providers_that_can_not_be_followed_is_a_fact(settings: Settings) -> None:
@@ -289,7 +307,9 @@ def test_plan_counts_the_calls_of_each_enabled_provider(
     (found,) = plan_providers(run_of(settings), settings, [2023, 2025]).values()  # two runs: there is a gap
     assert (found.title, found.listing_calls, found.is_known) == ("Toy", 2, False)
     shown = json.loads(typed(settings, monkeypatch, capsys, "plan", "2025", "--json"))["providers"]
-    assert shown == {"toy": {"title": "Toy", "listing_calls": 1, "is_known": False, "quiet_day_calls": 2}}
+    assert shown == {
+        "toy": {"title": "Toy", "listing_calls": 1, "files_calls": 0, "is_known": False, "quiet_day_calls": 2}
+    }
 
 
 def test_a_purge_takes_the_logins_of_providers_and_says_what_stays_there(settings: Settings) -> None:

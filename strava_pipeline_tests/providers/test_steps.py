@@ -13,7 +13,8 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.providers import keep_refusal, last_outcomes
 from strava_pipeline.operations.listing_windows import listing_lock
 from strava_pipeline.operations.options import ListingOptions
-from strava_pipeline.operations.providers import kind_problem, list_provider_activities, pull_kind, resting_kind
+from strava_pipeline.operations.provider_access import resting_kind
+from strava_pipeline.operations.providers import kind_problem, list_provider_activities, pull_kind
 from strava_pipeline.operations.source import Source
 from strava_pipeline.operations.step_reports import StepReport
 from strava_pipeline_tests.providers.worlds import World, five, list_at_strava, listed_to_the_end
@@ -109,13 +110,13 @@ def test_a_refusal_ends_where_its_kind_comes_and_counts_for_nothing_if_it_is_of_
     run, name = world.run(), world.subject.name
     source = Source(name, world.settings, run)
     kind_problem(run, source, "gear", ForbiddenError("no"))
-    refused = resting_kind(run, source, "gear")
+    refused = resting_kind(world.settings, name, "gear", run.now())
     assert refused is not None
     keep_refusal(run.lake, name, "gear", refused.model_copy(update={"at": run.now() + timedelta(hours=1)}))
-    assert resting_kind(run, source, "gear") is None
+    assert resting_kind(world.settings, name, "gear", run.now()) is None
     keep_refusal(run.lake, name, "gear", refused)
     pull_kind(run, source, "gear")
-    assert resting_kind(run, source, "gear") is None
+    assert resting_kind(world.settings, name, "gear", run.now()) is None
 
 
 class _WithoutEmptyPages:

@@ -275,9 +275,9 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "sensors fail": (_beat(SENSOR=1, fails=True), DAEMON, WARNING, "SENSOR fails", "strava-pipeline dev"),
     "sensor failed": (_tick(TickStatus.FAILURE), AUTOMATION, WARNING, "resume (2", "service restart"),
     "run died": (_dead_run, "runs", WARNING, "0123", "marks them as failed"),
-    "manifest damaged": (_empty(_manifest), "bronze: listings", WARNING, "manifest.json of", "strava-pipeline providers pull strava --all"),
-    "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline providers pull strava --all"),
-    "page damaged": (_cut(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline providers pull strava --all"),
+    "manifest damaged": (_empty(_manifest), "bronze: listings", WARNING, "manifest.json of", "strava-pipeline run-all"),
+    "page lost": (_lost(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
+    "page damaged": (_cut(_page), "bronze: listings", PROBLEM, "missing or damaged", "strava-pipeline run-all"),
     "detail damaged": (_cut(_detail), "bronze: details", PROBLEM, "1 of 6", "strava-pipeline enrich --ids "),
     "decision torn": (_torn_decision, "decisions", WARNING, "quarantine.jsonl, line 1", "decide again"),
     "goals mistyped": (

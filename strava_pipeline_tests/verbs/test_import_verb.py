@@ -16,6 +16,7 @@ from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.ingest.archive.exports import RUNKEEPER, gpx
 from strava_pipeline_tests.ingest.archive.made import zipped
 from strava_pipeline_tests.ingest.files.made import file_id, fit
+from strava_pipeline_tests.operations.test_days_of_imports import record
 from strava_pipeline_tests.rig import Make
 from strava_pipeline_tests.verbs.conftest import TypeOn
 
@@ -120,7 +121,7 @@ WITHOUT = {  # name: bytes, and what is said
     "broken.fit": (b"no fit at all", "It is neither FIT, GPX, TCX nor KML, whatever .fit says."),
     "login.gpx": (b"<!DOCTYPE html><html>", "It is a web page, and no activity file."),
     "sheet.xlsx": (zipped({"[Content_Types].xml": b"", "xl/workbook.xml": b""}), "It is a workbook, which `import` does not read."),
-    "notes.txt": (b"cold", "Nothing in it is read"),
+    "notes.txt": (b"cold", "JSON of Strava's API. Export the activities in one of these forms, and import those."),
     "cardioActivities.csv": (RUNKEEPER.encode(), "Its list holds no activity that can be read."),
 }  # fmt: skip
 
@@ -138,11 +139,11 @@ def test_files_without_an_activity_are_named_each_time_and_never_said_to_be_know
         assert told.code == 1
         text = " ".join(told.err.split())
         assert [name for name, (_, said) in WITHOUT.items() if name not in text or said not in text] == []
-        assert "Nothing else" not in told.out
+        assert ("Nothing else" in told.out, "Read 0 files" in told.out) == (False, False)
     program = typed("import", *paths, "--json")
     found = {each["path"]: each["files"][0]["why"] for each in json.loads(program.out)["without_activities"]}
     assert (program.code, found.keys()) == (1, WITHOUT.keys())
-    assert all(found[name].startswith(said) for name, (_, said) in WITHOUT.items())
+    assert all(said in found[name] for name, (_, said) in WITHOUT.items())
     assert typed("import", paths[0]).code == 1
     plan = tmp_path / "plan.gpx"
     plan.write_text(f"<gpx><rte>{POINT.replace('trkpt', 'rtept')}</rte></gpx>")
@@ -156,7 +157,8 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
 ) -> None:
     (tmp_path / "run.gpx").write_text(f"<gpx><rte/><trk><trkseg>{TIMED}</trkseg></trk></gpx>")
     (tmp_path / "route.gpx").write_bytes(WITHOUT["route.gpx"][0])
-    rig = make_rig(logged_in=False, settings={"first_year": 2025})
+    (tmp_path / "providers.toml").write_text("[archives]\nwellness = true\n")
+    rig = make_rig(logged_in=False, settings={"first_year": 2025, "providers_config": tmp_path / "providers.toml"})
     typed = type_on(rig)
     for line in ("Merged: 1 new", "Nothing else is new"):
         told = typed("import", str(tmp_path / "run.gpx"), str(tmp_path / "route.gpx"))
@@ -164,6 +166,12 @@ def test_one_file_without_an_activity_beside_others_is_named_and_the_import_is_n
         assert line in told.out
         assert "route.gpx" in told.err
         assert ("run.gpx: Left out: 1 planned route." in told.err) == (line == "Merged: 1 new")
+    day = record("StepCount", 70, "2025-07-02 17:00:00 +0200", unit="count")
+    xml = f"<!DOCTYPE HealthData [<!ELEMENT HealthData ANY>]><HealthData>{day}</HealthData>".encode()
+    (tmp_path / "days.zip").write_bytes(zipped({"apple_health_export/export.xml": xml}))
+    told = typed("import", str(tmp_path / "days.zip"))
+    assert (told.code, "; 1 day and night new or changed" in told.out) == (0, True), told
+    assert "without activities" not in told.err
     assert typed("import", str(tmp_path)).err.count("without activities") == 0, "one of its files is an activity"
 
 

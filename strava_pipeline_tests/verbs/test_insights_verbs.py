@@ -350,6 +350,7 @@ def test_a_year_to_come_is_told_as_such(filled: Rig, type_on: TypeOn) -> None:
 def test_lines_for_a_person(filled: Rig, of_year: list[Item], type_on: TypeOn) -> None:
     said = type_on(filled)("insights", "--year", str(YEAR))
     assert (said.code, f"totals: activities {len(of_year)}," in said.out) == (0, True)
+    assert not re.findall(r"^.*\b(?:0\.0 km|0 m)\b.*$", said.out, re.MULTILINE), "which nobody measured"
     for sport in {item["sport_type"] for item in of_year}:
         assert re.search(rf"^{sport} ", said.out, re.MULTILINE), said.out
 

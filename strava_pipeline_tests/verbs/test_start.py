@@ -312,6 +312,7 @@ def test_a_zone_that_activities_do_not_say_is_asked_for(here: Path, answers: Any
     assert (said.code, "'Wien' is no time zone" in said.err) == (0, True), said.err
     assert "time zone" in asked[-1]
     assert (here / "goals.toml").read_text() == 'timezone = "Europe/Vienna"\n'
+    assert "STRAVA_TIMEZONE=Europe/Vienna" in (here / ".env").read_text(), "schedules go by it, too"
     assert answers("0", "", "")[0].code == 0, "it is known"
 
 

@@ -79,8 +79,8 @@ TRACK_SUMMARIES = activity_rows(
         Column(
             "decoupling_absent",
             Kind.TEXT,
-            "no_heartrate, no_power, no_motion, short (less than 40 minutes with both) or stops (more than a quarter of the "
-            "time); NULL: there is a decoupling",
+            "no_heartrate, no_power, no_motion, sparse (points usually more than 10 s apart), short (less than 40 minutes with "
+            "both) or stops (more than a quarter of the time); NULL: there is a decoupling",
         ),
     ),
 )

@@ -19,7 +19,7 @@ from strava_pipeline.core.providers import naming_order
 from strava_pipeline.core.start_times import zone_of
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
-from strava_pipeline.core.wellness import EXPORTS, DayClock
+from strava_pipeline.core.wellness import EXPORTS, DayClock, days_in_words
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
 from strava_pipeline.lake.gold.merge import stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
@@ -40,10 +40,17 @@ _SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 
 @dataclass(slots=True)
 class DaysMerged(Numbers):
-    """Numbers that changed; of days that were cut here, how many by which zone, if imports were read."""
+    """Numbers that changed, and days with a new one; of days that were cut here, how many by which zone, if imports were read."""
 
     rows_merged: int = 0
+    days_merged: int = 0
     days_cut_by: dict[str, int] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        cut = ", ".join(f"{count} by {zone}" for zone, count in self.days_cut_by.items())
+        return "; ".join(
+            filter(None, [days_in_words(self.days_merged), cut and f"days of Apple Health were cut: {cut}"])
+        )
 
 
 def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
@@ -52,11 +59,11 @@ def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
     if _READ in due:
         held = json.loads(notes(connection, _READ).get(_READ, "{}"))
         known = held["read"] if held.get("rules") == RULES else {}
-        report.rows_merged += _merge(connection, lake, _answered(lake, known))
+        _merge(connection, lake, _answered(lake, known), report)
     if _IMPORTED in due:
         zones = _Zones(connection)
         clock = DayClock(zones.at, ZoneInfo(lake.zone))
-        report.rows_merged += _merge(connection, lake, _archived(connection, lake, clock))
+        _merge(connection, lake, _archived(connection, lake, clock), report)
         report.days_cut_by = {by: len(days) for by, days in clock.cut_by.items()}
         due[_IMPORTED] = _imported(connection, lake, zones.span)
     if report.rows_merged or _MADE in due:
@@ -149,7 +156,7 @@ def _archived(connection: Connection, lake: Lake, clock: DayClock) -> Values:
     return {(source, day, _EXPORT): said.get((source, day), {}) for source, day in keys}
 
 
-def _merge(connection: Connection, lake: Lake, found: Values) -> int:
+def _merge(connection: Connection, lake: Lake, found: Values, report: DaysMerged) -> None:
     values = [(*key, measure, value) for key, numbers in found.items() for measure, value in numbers.items()]
     insert = sql("insert_day_values").format(owner=sql("owner"))
     with staging(lake) as folder:
@@ -157,8 +164,9 @@ def _merge(connection: Connection, lake: Lake, found: Values) -> int:
         numbers = stage(folder, DAY_VALUES.name, pl.DataFrame(values, _SCHEMA, orient="row"))
         asked = {"days": stage(folder, "days", days), "numbers": numbers}
         gone = connection.execute(sql("delete_day_values"), asked).fetchall()[0][0]
-        come = connection.execute(insert, {"numbers": numbers}).fetchall()[0][0]
-        return int(gone) + int(come)
+        come = connection.execute(insert, {"numbers": numbers}).fetchall()
+    report.rows_merged += int(gone) + len(come)
+    report.days_merged += len({*come})
 
 
 def newest_days(connection: Connection) -> dict[str, date]:

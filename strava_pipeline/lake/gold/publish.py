@@ -59,7 +59,7 @@ class Published(Numbers):
     """What readers see now: the rows of each table, and the user's views that were left out, each with the reason.
 
     `unequal`: tables with different row counts in snapshot and warehouse, with both; None: not compared, because the
-    warehouse is half rebuilt, or is published later. `days_cut_by`: of days of exports that were read again, by which zone.
+    warehouse is half rebuilt, or is published later. `days`: of days and nights, if imports brought any.
     """
 
     replaced: bool
@@ -68,15 +68,14 @@ class Published(Numbers):
     views_left_out: dict[str, str] = field(default_factory=dict)
     unequal: dict[str, tuple[int, int]] | None = field(default=None, repr=False)
     published_later: bool = False
-    days_cut_by: dict[str, int] = field(default_factory=dict)
+    days: Numbers | None = None
 
     def shown(self) -> dict[str, Any]:
         return Numbers.shown(self) | {f"rows/{name}": count for name, count in self.rows.items()}
 
     def __str__(self) -> str:
-        days = ", ".join(f"{count} by {zone}" for zone, count in self.days_cut_by.items())
         first = "Published" if self.replaced else "Nothing changed since the last publish"
-        return sentence(first, (days, f"days of Apple Health were cut: {days}"))
+        return sentence(first, (str(self.days or ""), str(self.days)))
 
 
 def publish(lake: Lake, *, refuse: Refuse = lambda working: None) -> bool:
@@ -96,18 +95,20 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
         return (gold, seen), seen.state if seen else None
 
     with exclusively(lake):
-        due, (gold, seen), cut = _publish(lake, refuse, counted)
+        due, (gold, seen), days = _publish(lake, refuse, counted)
         if due or seen is None:
             with snapshot(lake) as connection:
                 seen = _look(connection)
     unequal = None if gold is None else _unequal(gold, seen.rows)
-    return Published(due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal, days_cut_by=cut)
+    return Published(
+        due, lake.snapshot.stat().st_size, seen.rows, seen.left_out, unequal, days=days if str(days) else None
+    )
 
 
 def _publish(
     lake: Lake, refuse: Refuse, look: Callable[[Connection], tuple[T, State | None]]
-) -> tuple[bool, T, dict[str, int]]:
-    """Publish; returns whether the snapshot was replaced, what `look` found, and by which zones days were cut.
+) -> tuple[bool, T, Numbers]:
+    """Publish; returns whether the snapshot was replaced, what `look` found, and what became of days and nights.
 
     `look`: gets the warehouse as it is published, and also returns the state of the snapshot, or None if it can't be read.
     """
@@ -116,7 +117,7 @@ def _publish(
         if lake.deleted_for_good.exists():
             write_anew(lake)
         with opened(lake) as connection:
-            cut = _sync_tables(connection, lake)
+            days = _sync_tables(connection, lake)
             found, published = look(connection)
             due = _prepare(connection, lake, published, views, refuse)
             rests = connection.execute(_RESTS).fetchall()
@@ -124,7 +125,7 @@ def _publish(
             _replace_snapshot(lake, views, rests)
         else:
             share(lake, lake.snapshot)
-        return due, found, cut
+        return due, found, days
 
 
 def published_before(lake: Lake) -> Published:
@@ -134,17 +135,17 @@ def published_before(lake: Lake) -> Published:
     return Published(False, lake.snapshot.stat().st_size, rows, left_out, published_later=True)
 
 
-def _sync_tables(connection: Connection, lake: Lake) -> dict[str, int]:
-    """Fill what a publish fills; returns how many days of imports were cut by which zone."""
+def _sync_tables(connection: Connection, lake: Lake) -> Numbers:
+    """Fill what a publish fills; returns the report about days and nights."""
     from strava_pipeline.lake.gold.days import sync_days  # which imports Polars
     from strava_pipeline.lake.gold.personal import sync_goals  # which reads TOML: readers of a snapshot need none
 
     sync_goals(connection, lake)
     with transaction(connection):
-        cut = sync_days(connection, lake).days_cut_by
+        days = sync_days(connection, lake)
     sync_measures(connection, lake)
     sync_list(connection)
-    return cut
+    return days
 
 
 def _unequal(gold: Mapping[str, int], read: Mapping[str, int]) -> dict[str, tuple[int, int]]:

@@ -211,9 +211,9 @@ def details_with_bronze(connection: Connection, lake: Lake, years: Sequence[int]
 
 @dataclass(frozen=True, slots=True)
 class YearCounts:
-    """A local year in gold; distances in kilometres."""
+    """A local year in gold, None: activities without a date; distances in kilometres."""
 
-    year: int
+    year: int | None
     activities: int
     kilometres: float
     details: int

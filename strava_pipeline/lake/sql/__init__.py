@@ -129,7 +129,7 @@ def _gold() -> Iterator[str]:
 
 def _filled(name: str) -> str:
     """The value of a column that a further source fills in: a person's own, of what is left of a cut track, or of sources."""
-    value = f"coalesce(head.{name}, matched.{name})"
+    value = f"coalesce(head.{name}, {_PAIRED.get(name, f'matched.{name}')})"
     if name in CUT_FIELDS or name in _LINES:  # a line leads along what was cut, too
         is_own = "cut.activity_id IS NULL" if name in _HEART else "cut.activity_id IS NULL OR word.cuts IS NULL"
         value = f"CASE WHEN {is_own} THEN {value}{f' ELSE cut.{name}' if name in CUT_FIELDS else ''} END"
@@ -141,6 +141,11 @@ def _filled(name: str) -> str:
     return f"coalesce(word.{name}, {value})" if name in _SAID else value
 
 
+_WITHIN = "CASE WHEN {0} > {1} AND {1} > 0 THEN {1} ELSE {0} END"  # nobody moves for longer than it lasts
+_PAIRED = {  # where one source has the one time and another the other: their clocks differ by seconds
+    "moving_time": _WITHIN.format("matched.moving_time", "coalesce(head.elapsed_time, matched.elapsed_time)"),
+    "elapsed_time": "CASE WHEN head.moving_time > matched.elapsed_time THEN head.moving_time ELSE matched.elapsed_time END",
+}
 _ENERGY = (
     ", CASE WHEN coalesce(shown.activity_id, held.activity_id) NOT IN (SELECT activity_id FROM cut_values "
     "JOIN corrections USING (activity_id) WHERE cuts IS NOT NULL) THEN held.calories END AS calories"
@@ -187,11 +192,7 @@ def _insights() -> Iterator[tuple[str, str]]:
 
 _CLIMBED = f"coalesce(activities.sport_type, activities.type, '') NOT IN ({_texts(LIFTED)})"  # not carried by a lift
 _SUMS = {  # what is believable of a source (31 years, 1000 km, 1000 m/s), or else what is computed of the track
-    "moving_time": (
-        "BETWEEN 0 AND 1e9",
-        "CASE WHEN track.moving_time > activities.elapsed_time AND activities.elapsed_time > 0 THEN activities.elapsed_time "
-        "ELSE track.moving_time END",
-    ),
+    "moving_time": ("BETWEEN 0 AND 1e9", _WITHIN.format("track.moving_time", "activities.elapsed_time")),
     "total_elevation_gain": (
         f"BETWEEN 0 AND 1e6 AND {_CLIMBED}",
         f"CASE WHEN {_CLIMBED} THEN track.elevation_gain END",

@@ -116,6 +116,8 @@ believed AS (
     JOIN counted USING (activity_id)
     JOIN lengths USING (sport_group, record)
     WHERE (timed.seconds >= lengths.least_seconds OR told_by = 'track') -- which knows what was downhill
+      -- a track may be longer than what counts, which lists show to 0.1 km
+      AND (told_by <> 'track' OR lengths.distance_m - least(50, lengths.distance_m / 100) <= coalesce(nullif(counted.distance_m, 0), 1e9))
       AND timed.activity_id NOT IN (SELECT activity_id FROM too_fast WHERE holds_none)
 ),
 -- over each distance the least of the times over it and over all greater ones; where such a one holds it n times, an n-th of that time,

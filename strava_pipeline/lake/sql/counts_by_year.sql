@@ -1,5 +1,5 @@
 SELECT
-    coalesce(CASE WHEN activity.impossible IS NULL THEN year(activity.start_date_local) END, activity.year) AS year,
+    CASE WHEN activity.start_date_local IS NULL OR activity.impossible IS NULL THEN year(activity.start_date_local) ELSE activity.year END AS year,
     count(*) FILTER (activity.counts) AS activities,
     round(coalesce(sum(activity.distance) FILTER (activity.counts AND activity.distance BETWEEN 0 AND 4e7), 0) / 1000, 1) AS kilometres,
     count(detail.activity_id) AS details,

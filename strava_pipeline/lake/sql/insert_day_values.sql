@@ -4,3 +4,4 @@ SELECT source, day::DATE AS day, measure, any_value(value) AS value, any_value(p
 FROM read_parquet($numbers) AS numbers
 WHERE (source, day::DATE, measure) NOT IN (SELECT (source, day, measure) FROM day_values)
 GROUP BY ALL
+RETURNING day

@@ -15,6 +15,7 @@ from strava_pipeline.core.providers import spec_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import forget_refusals
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
@@ -130,6 +131,7 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
         case PullWanted(provider=name) if spec_of(name).unnamed:
             return jobs["flow"], years_without_choice(settings, "flow", now), {}
         case PullWanted(provider=name):
+            forget_refusals(Lake(settings.data_dir), name)  # a person asks for everything again
             return jobs[name], years_without_choice(settings, name, now), pulled_as(name, mode="incremental")
         case MonthWanted(month=month):
             year = years.clamp(int(month[:4]))

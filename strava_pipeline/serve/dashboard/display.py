@@ -6,7 +6,7 @@ measurement (`height`, `temperature`, a difference), it is shown.
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime, tzinfo
 from functools import partial
@@ -289,30 +289,30 @@ _LEFT_OUT = {
     "repeated": "repeated point",
 }
 _SAID_BY = {
-    ("distance_by", "track"): "The distance is the way along the positions.",
-    ("distance_by", "laps"): "The distance is that of the laps.",
-    ("distance_by", "app"): "The distance is what the app measured.",
-    ("moving_time_by", "app"): "The moving time is what the app measured.",
+    ("distance", "track"): "The distance is the way along the positions.",
+    ("distance", "laps"): "The distance is that of the laps.",
+    ("distance", "app"): "The distance is what the app measured.",
+    ("moving_time", "app"): "The moving time is what the app measured.",
 }
+_OF_FILE = {"distance": "distance_m", "moving_time": "moving_time_seconds"}
 _ODD = {
-    "faster_than_sport": "Most of the way was faster than its sport is.",
+    "faster_than_sport": "Most of the way was faster than its sport is, or than any sport.",
     "relative_clock": "The device knew no date while it recorded.",
     "clock_set": "The device's clock was set on the way; earlier times are told by it.",
 }
 
 
-def file_notes(sessions: Iterable[Mapping[str, Any]], *, is_of_file: bool) -> list[str]:
-    """Notes about an activity's file; `is_of_file`: the numbers are the file's, not a service's."""
-    counts, flags, said = Counter[str](), set[str](), set[tuple[str, Any]]()
-    for session in sessions:
-        counts.update(session["left_out"] or {})
-        flags.update(session["flags"] or ())
-        said |= {(field, session[field]) for field, _ in _SAID_BY} if is_of_file else set()
+def file_notes(sessions: Sequence[Mapping[str, Any]], activity: Mapping[str, Any]) -> list[str]:
+    """Notes about an activity's file: how a number was measured only where the activity's own is the file's."""
+    counts = sum((Counter[str](each["left_out"] or {}) for each in sessions), Counter[str]())
+    flags = {flag for each in sessions for flag in each["flags"] or ()}
+    sums = {name: sum(each[summed] or 0 for each in sessions) for name, summed in _OF_FILE.items()}
+    of_file = [name for name in sums if abs(sums[name] - (activity[name] or 0)) < 1]  # metres, seconds
+    said = {(name, each[f"{name}_by"]) for name in of_file for each in sessions}
     left_out = ", ".join(counted(count, _LEFT_OUT.get(name, f"{name} value")) for name, count in sorted(counts.items()))
     notes = [f"Left out of the file, as no values: {left_out}."] if left_out else []
-    return (
-        notes + [_SAID_BY[each] for each in _SAID_BY if each in said] + [_ODD[each] for each in _ODD if each in flags]
-    )
+    notes += [_SAID_BY[each] for each in _SAID_BY if each in said]
+    return notes + [_ODD[each] for each in _ODD if each in flags]
 
 
 _AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")

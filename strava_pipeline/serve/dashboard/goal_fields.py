@@ -119,6 +119,10 @@ def values_in(fields: Mapping[str, Sequence[str]], document: Mapping[str, Any], 
             raise ValueError
     except (ValueError, TypeError, KeyError, RecursionError):  # of JSON, or of what a form of ours would hold
         raise ProblemError(400, "The form asks for nothing that can be set. Load the page again.") from None
+    for place, value in found.items():
+        numbers = [each for each in value if isinstance(each, int | float)] if isinstance(value, list) else []
+        if place[0] != "privacy" and numbers != sorted(numbers):
+            raise ProblemError(400, f"{_text(value)}: numbers in a row have to rise; a decimal has a point: 72.5.")
     days = [day for value in found.values() for day in (value if isinstance(value, list) else [value])]
     if far := [day for day in days if isinstance(day, date) and not date(1900, 1, 1) <= day <= today + timedelta(1)]:
         raise ProblemError(400, f"{far[0]} is before 1900 or after tomorrow.")
@@ -231,7 +235,9 @@ def in_words(faults: str) -> str:
 
 
 def _text(value: Any) -> str:
-    return "" if value is None else ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, list):
+        return ", ".join(map(_text, value))
+    return "" if value is None else str(value).removesuffix(".0")
 
 
 def _value(text: str) -> Any:

@@ -13,7 +13,9 @@ from dagster._daemon.sensor import get_elapsed
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.providers import Refusal, keep_refusal, refusal
 from strava_pipeline.lake.requests import (
     ApplyWanted,
     BackfillWanted,
@@ -193,7 +195,8 @@ def test_an_import_has_ended_when_its_activities_are_published_and_names_what_wa
     [
         ({"new_files": 0, "dagster/row_count": 0, "unsupported": 1, "unsupported_files": ["a.txt"], "left_out_by_kind": {"txt": 1}}, {},
          "No file came in. Left out: a.txt (it is of a kind that is not read)."),
-        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0}, "No file came in. Here already: 3 files."),
+        ({"new_files": 0, "dagster/row_count": 3}, {"activities": 0, "days_merged": 2},
+         "No file came in. Here already: 3 files. 2 days and nights new or changed."),
         ({"new_files": 1, "dagster/row_count": 2, "purged_files": 1, "left_out_by_kind": {"json": 2}}, {"activities": 1_200},
          "1 file came in, with 1,200 rows of new or known activities. Here already: 1 file. Of purged activities: 1 file. "
          "2 other files of archives and folders held no activities."),
@@ -209,7 +212,9 @@ def test_what_an_import_says_names_some_of_what_was_left_out(
     lake, at = Lake(tmp_path), datetime.now(UTC)
     request = keep_request(lake, ImportWanted(kind="import"), at, "a test")
     run = DagsterRun("import_and_merge", run_id="0", tags={REQUEST: request.id})
-    note_end(lake, run, None, DONE, "", {"bronze_files": landed, "file_readings": read}, at)
+    reports = {"bronze_files": landed, "file_readings": read, "proposed_changes": {"newly_proposed": 1}}
+    note_end(lake, run, None, DONE, "", reports, at)
+    assert [each.message for each in notifications(lake)] == ["1 change at your services to decide about."]
     found = request_view(lake, lake.data_dir, request.id, at)
     assert found is not None
     assert (found.status, found.message) == ("done", message)
@@ -239,6 +244,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
         (change,) = pipeline.changes()
         pipeline.decide([("approved", change, None)])
         (world.run().lake.inbox_files / "one.zip").mkdir(parents=True)
+        keep_refusal(world.run().lake, "toy", "gear", Refusal(at=now, why="no", asked_with=""))
         defs = build_defs(world.settings)
         found: dict[str, tuple[Any, ...]] = {}
         for wanted in (
@@ -254,6 +260,7 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
             assert defs.resolve_job_def(asked.job_name)
             years = [asked.tags.get(f"dagster/asset_partition_range_{edge}") for edge in ("start", "end")]
             found[wanted.kind] = (asked.job_name, years[1], asked.run_config["ops"])
+        assert refusal(world.run().lake, "toy", "gear") is None, "a person's pull asks again"
     assert found["pull"] == ("toy", "2026", {"bronze_toy": {"config": {"mode": "incremental"}}})
     assert (found["sync_month"][0], found["sync_month"][1]) == ("sync_month", "2025")
     assert found["sync_month"][2]["matching"]["config"]["months"] == ["2025-06"]

@@ -21,7 +21,7 @@ from strava_pipeline.serve.dashboard.pages_months import chosen_changes, waiting
 from strava_pipeline.serve.dashboard.rendering import _templates as environment
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.lake.insight_rows import put
-from strava_pipeline_tests.providers.test_comparing import two_names_differ
+from strava_pipeline_tests.providers.test_comparing import choose, two_names_differ
 from strava_pipeline_tests.providers.worlds import World, list_at_strava
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import words
@@ -239,6 +239,16 @@ def test_what_was_written_leaves_its_page_when_the_request_has_ended(world: Worl
     del api.headers["HX-Request"]
     whole = api.get(shown).text
     assert ('id="changes"' in whole, f'<a href="{address}">June 2025</a>' in whole) == (False, True)
+
+
+@pytest.mark.dear
+def test_a_name_that_may_not_be_changed_is_no_fault_of_a_month_in_sync(world: World) -> None:
+    choose(world, "priority = 1")
+    with served(world.settings, time=datetime.now(UTC)) as made:
+        browser = made.browser()
+        browser.headers["Accept"] = "text/html"
+        text = words(browser.get(f"/month/{MONTH}").text)
+    assert ("Strava ✓ in sync" in text, "name wrong" in text, text.count("at Strava another name")) == (True, False, 2)
 
 
 @pytest.mark.dear

@@ -30,6 +30,7 @@ from strava_pipeline.serve.dashboard.display import (
     climb,
     climb_difference,
     distance,
+    file_notes,
     height,
     mark,
     speed,
@@ -259,10 +260,14 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
     metered = {"average_watts": 200.0, "device_watts": True}
     put(
         lake,
-        [activity(1, "2023-05-01T08:00", **hour), activity(4, "2023-05-02T08:00", **hour | {"sport_type": "Walk"})],
+        [
+            activity(1, "2023-05-01T08:00", **hour),
+            activity(4, "2023-05-02T08:00", **hour | {"sport_type": "Walk", "max_speed": 4.0}),
+        ],
     )
     put(lake, [activity(2, "2025-05-01T08:00", average_heartrate=140.0, **metered)])
     put(lake, [activity(3, "2023-05-03T08:00", weighted_average_watts=210, **metered)])
+    put(lake, [activity(5, "2023-05-04T08:00", **hour) | {"start_date": None, "start_date_local": None, "year": 1970}])
     publish(lake)
     no_normalised = "It does not go by power: no service gave a normalised power, and it is computed of 20 minutes"
     no_track = (
@@ -276,11 +281,13 @@ def test_an_activity_says_why_it_has_no_load_none_by_power_or_no_zones(tmp_path:
                 "There is no training load: no threshold pace of this day is known or estimated. Say yours .",
                 no_track,
             ),
-            (2, "The load goes by heart rate: 133 bpm", "no training load"),
+            (2, "The load goes by mean heart rate: 133 bpm", "no training load"),
             (2, no_normalised, "There are no zones"),
             (2, no_track, "Say yours"),
             (3, "There is no training load: no FTP of this day is known or estimated.", no_normalised),
             (4, "There is no training load: neither a heart rate, nor power for long enough, nor", "Effort"),
+            (4, "fastest pace 4:10 /km", "highest speed"),
+            (5, "There is no training load: it has no date.", "Say yours"),
         ):
             seen = words(page(site, f"/activities/{number}")).partition("Log out")[2]
             assert (told in seen, untold in seen) == (True, False), seen
@@ -622,6 +629,15 @@ def test_a_year_has_its_numbers_months_sports_and_records_beside_the_year_before
     assert 'href="/year/2025"' in page(site, "/year/2024")
     for path, status in (("/year/2023", 404), ("/year/2026", 404), ("/year/1", 400), ("/year/now", 400)):
         page(site, path, status)
+
+
+def test_how_a_file_measured_is_said_of_its_own_numbers_alone() -> None:
+    way, app = "The distance is the way along the positions.", "The moving time is what the app measured."
+    sums = {"distance_m": 4500.0, "moving_time_seconds": 1550.0}
+    rest = {"left_out": None, "flags": None, "distance_by": "track"}
+    sessions = [{**sums, **rest, "moving_time_by": by} for by in (None, "app")]
+    for metres, seconds, notes in ((9000.4, 3000, [way]), (9000.4, 3100, [way, app]), (8950.0, None, [])):
+        assert file_notes(sessions, {"distance": metres, "moving_time": seconds}) == notes
 
 
 def test_what_nobody_measured_is_a_dash_and_a_column_of_dashes_is_none() -> None:

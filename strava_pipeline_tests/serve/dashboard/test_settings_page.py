@@ -137,7 +137,7 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         "seal": seal_on(page(site, "/settings")),
         '["units"]': "miles",
         '["week_starts"]': "monday",
-        "add.goal": ["2025", "ride", "distance_km", "5000, 6000"],
+        "add.goal": ["2025", "ride", "distance_km", "5e3, 6000"],
         "add.athlete": ["2025-01-01", "ftp.ride", "251"],
         "add.zone": ["", ""],
     }
@@ -154,6 +154,8 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
         ({"add.athlete": ["2025-07-03", "ftp.ride", "250"]}, 400),  # the day after tomorrow
         ({'["service", "Blue", "chain", "done"]': "2025-01-01, 2099-01-01"}, 400),
         ({"add.goal": ["2025", "ride", "count", "12.5"]}, 400),
+        ({"add.goal": ["2025", "ride", "distance_km", "72,5"]}, 400),
+        ({"add.athlete": ["2025-01-01", "weight_kg", "72,5"]}, 400),
         ({"add.zone": ["91, 0", "400"]}, 400),
         ({"add.zone": ["52.5, 13.25", " "]}, 400),
         ({"add.zone": ["", "400"]}, 400),

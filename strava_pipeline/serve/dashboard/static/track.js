@@ -14,7 +14,7 @@
     .catch(() => { state.textContent = "The track could not be loaded. Load the page again."; });
 
   function show({ recorded, begins_at: begins }) {
-    state.textContent = `${recorded.toLocaleString("en")} recorded points.`;
+    state.textContent = `${recorded.toLocaleString("en")} recorded points${begins ? "" : ", none of which has a time"}.`;
     drawMap();
     if (begins) offerLaps(Date.parse(begins) / 1000);
     begin({ tracks: [track], most: track.time.length - 1, draw: charts, said: tell });

@@ -47,9 +47,10 @@ const trackParts = (box) => {
     const choices = document.querySelectorAll("input[name=over]");
     const redraw = () => { view.charts.forEach((each) => each.destroy()); view.charts = draw(); };
     tell = said;
-    if (tracks.some((track) => !track.distance)) {
-      view.over = "time";
-      choices.forEach((each) => { each.checked = each.value === "time"; each.disabled = each.value !== "time"; });
+    const only = tracks.some((track) => !track.distance) ? "time" : tracks.some(({ time }) => !time.some((at) => at !== null)) && "distance";
+    if (only) {
+      view.over = only;
+      choices.forEach((each) => { each.checked = each.value === only; each.disabled = each.value !== only; });
     }
     choices.forEach((each) => each.addEventListener("change", () => { view.over = each.value; redraw(); point(+slider.value); }));
     slider.max = most;
