@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold import activity_list
+from strava_pipeline.lake.gold.efforts import efforts
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import mark_changed, one_number, reading, writing
@@ -55,6 +56,15 @@ def test_a_place_is_what_a_source_says_or_else_the_nearest_town(lake: Lake) -> N
     publish(lake)
     shown = listed(lake, "place, list_contains(computed, 'place')")
     assert shown == [(place, is_computed) for _, place, is_computed in SAID]
+
+
+def test_an_effort_has_the_nearest_town_and_the_city_of_its_zone(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.40], timezone="(GMT+01:00) America/New_York")])
+    put(lake, [activity(2, "2025-05-02T08:00", timezone=None)])
+    publish(lake)
+    with snapshot(lake) as connection:
+        found = efforts(connection, ["2025-05"], {"strava": None})
+        assert {one.key: one.towns for one in found} == {"1": ["Innsbruck", "New York"], "2": []}
 
 
 @pytest.mark.dear

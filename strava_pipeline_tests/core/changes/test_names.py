@@ -1,6 +1,7 @@
 """Which names services and devices give by themselves, and which a person wrote."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -51,14 +52,23 @@ def test_a_service_s_names_are_distinguished_from_a_person_s() -> None:
         ("Plasselb Walk", ["Plasselb"], {}, True),
         ("Plasselb Walk", [], {}, False),
         ("Goms Langlauf", ["Goms"], {}, True),
+        ("Berlin Gravel/Unpaved Cycling", ["Berlin"], {"is_placed": True}, True),
+        ("Berlin MountainBikeRide", [], {}, True),
+        ("Berlin MountainBikeRide", [], {"by_hand": True}, False),
+        ("Berlin Hike", [], {}, False),
+        ("Berlin Hike", ["Berlin"], {}, True),
+        ("Berlin Hike", [], {"towns": ["Berlin"]}, True),
+        ("Berlin - Usedom", [], {"towns": ["Berlin"]}, False),
+        ("Sunday club ride", [], {"towns": ["Berlin"]}, False),
         ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], {}, True),
+        ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], {"towns": ["Cuajimalpa de Morelos"]}, True),
         ("Cuajimalpa de Morelos - Base", [], {}, False),
         ("Wien", ["Wien"], {}, False),
         ("Morning Ride", [], {"by_hand": True}, True),
         ("", [""], {}, False),
     ],
 )
-def test_place_and_sport_are_a_default(name: str, places: list[str], more: dict[str, bool], is_default: bool) -> None:
+def test_place_and_sport_are_a_default(name: str, places: list[str], more: dict[str, Any], is_default: bool) -> None:
     assert is_default_name(name, places=places, **more) == is_default
 
 
