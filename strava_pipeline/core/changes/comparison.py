@@ -55,6 +55,7 @@ class Effort:
         local_start: as the athlete's clock showed it.
         distance: metres.
         said: the providers' rows, the best of each provider first.
+        counts: whether totals count it.
         towns: the nearest town, and the city of its time zone, as far as known.
         own_name, own_gear: what the person, or a rule of theirs, says here: it leads. Gear as its provider and its id there.
     """
@@ -69,6 +70,7 @@ class Effort:
     own_name: str | None = field(default=None, repr=False)
     own_gear: tuple[str, str] | None = None
     towns: Sequence[str] = field(default=(), repr=False)
+    counts: bool = True
 
     @property
     def is_compared(self) -> bool:

@@ -13,7 +13,8 @@ WITH effort AS (
         word.name AS own_name,
         word.gear_source AS own_source,
         word.gear_id AS own_gear,
-        [listed.place, replace(split_part(timezone, '/', -1), '_', ' ')] AS towns
+        [listed.place, replace(split_part(timezone, '/', -1), '_', ' ')] AS towns,
+        activities.counts
     FROM activities
     LEFT JOIN own_values AS word ON word.activity_id = activities.id
     LEFT JOIN (SELECT id, place FROM activity_list) AS listed USING (id)
@@ -50,6 +51,7 @@ SELECT
     effort.own_source,
     effort.own_gear,
     effort.towns,
+    effort.counts,
     said.source,
     said.source_id,
     said.account,
