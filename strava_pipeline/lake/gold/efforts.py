@@ -27,7 +27,9 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
     by_hand = {name for name in accounts if spec_of(name).by_hand}
     parameters = {"months": sorted(months), "sources": list(accounts)}
     rows = connection.execute(sql("efforts"), parameters).fetchall()
-    for (key, month, start, local, distance, sport, own_name, *own_gear, towns, counts), group in groupby(rows, key=_OF_EFFORT):
+    for (key, month, start, local, distance, sport, own_name, *own_gear, towns, counts), group in groupby(
+        rows, key=_OF_EFFORT
+    ):
         effort = Effort(
             key=str(key),
             month=month,
