@@ -67,6 +67,31 @@ def test_an_effort_has_the_nearest_town_and_the_city_of_its_zone(lake: Lake) -> 
         assert {one.key: one.towns for one in found} == {"1": ["Innsbruck", "New York"], "2": []}
 
 
+@pytest.mark.parametrize(
+    ("leading", "other", "city", "place"),
+    [
+        ({}, {"location_city": "Igls"}, "Igls", "Igls"),
+        ({}, {"extra": '{"locationName": "Igls"}'}, None, "Igls"),
+        ({"location_city": "Hall"}, {"location_city": "Igls"}, "Hall", "Hall"),
+        ({}, {"location_city": "Igls", "deleted_at": AT}, None, "Innsbruck"),
+    ],
+)
+def test_a_place_that_another_source_names_is_taken(
+    lake: Lake, leading: dict[str, Any], other: dict[str, Any], city: str | None, place: str
+) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.40], **leading)])
+    put(lake, [{**activity(-9, "2025-05-01T08:00", **other), "source": "garmin"}])
+    members = [
+        {"id": one, "activity_id": 1, "place": n, "source": of}
+        for n, (one, of) in enumerate(((1, "strava"), (-9, "garmin")))
+    ]
+    put(lake, members, "activity_members")
+    publish(lake)
+    assert listed(lake, "place, sources") == [(place, ["garmin", "strava"])]
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT location_city FROM activities").fetchall() == [(city,)]
+
+
 @pytest.mark.dear
 def test_rows_are_written_again_when_something_changed_and_only_then(lake: Lake) -> None:
     put(lake, [activity(1, "2025-05-01T08:00", gear_id="b1", start_latlng=[47.27, 11.4])])
