@@ -288,6 +288,7 @@ def test_an_activity_is_deleted_here_and_the_list_takes_that_back(site: TestClie
     assert done.startswith("/activities?step=")
     text = page(site, done)
     assert ("1 activity corrected. Undo" in words(text), 'href="/activities/1"' in text) == (True, False)
-    assert site.get("/activities/1").status_code == 404
+    gone = site.get("/activities/1")
+    assert (gone.status_code, "corrections undo 1" in words(gone.text)) == (404, True)
     site.post("/activities/words", data={"step": done.rpartition("=")[2]})
     assert "Gone" not in page(site, "/activities/1")
