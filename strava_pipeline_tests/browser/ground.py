@@ -63,11 +63,14 @@ def look_at_the_ground(demo: Demo, chromium: Browser) -> None:
 
 
 def whole_cluster(page: Page, address: str) -> None:
-    """The page of tiles begins with the largest cluster in view."""
+    """The page of tiles begins with the largest cluster and the largest square in view."""
     with page.expect_request("**/api/tiles?*") as asked:
         page.goto(f"{address}/tiles")
     west, south, east, north = map(float, parse_qs(urlsplit(asked.value.url).query)["box"][0].split(","))
-    rows, firsts, lasts = zip(*page.request.get(f"{address}/api/tiles/totals").json()["cluster"], strict=True)
+    totals = page.request.get(f"{address}/api/tiles/totals").json()
+    x, y, side = (totals["square"][name] for name in ("x", "y", "side"))
+    square = [[row, x, x + side - 1] for row in (y, y + side - 1)]
+    rows, firsts, lasts = zip(*totals["cluster"], *square, strict=True)
     (top, left), (bottom, right) = place_of(min(firsts), min(rows), 14), place_of(max(lasts) + 1, max(rows) + 1, 14)
     across, down = (east - west) / 12, (north - south) / 12  # asked for beyond each edge of what is seen
     assert west + across <= left < right <= east - across
