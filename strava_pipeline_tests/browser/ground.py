@@ -15,6 +15,7 @@ _POLICY = (
 )
 EVERYWHERE = (-180.0, -85.0, 180.0, 85.0)
 _LINES = "**/api/heat/lines?*"
+_CUT = """() => [...document.querySelectorAll("main .wide")].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.innerText)"""
 _ROAD = "214,208,195"  # of static/ground.js, where it is light
 _SHADES = ["217,119,58", "179,64,15"]  # of static/style.css, where it is light: of the fewest activities, and of more
 _COLOURS = """pane => [...new Set([...document.querySelectorAll(`#heat .leaflet-${pane}-pane :is(canvas, img)`)].flatMap(drawn => {
@@ -51,6 +52,11 @@ def look_at_the_ground(demo: Demo, chromium: Browser) -> None:
             closer(page)
             assert _SHADES[0] in page.evaluate(_COLOURS, "overlay"), "lines close up"
 
+        page.set_viewport_size({"width": 390, "height": 900})
+        for name in ("fitness", "devices"):
+            page.goto(f"{visit.address}/{name}")
+            assert page.evaluate(_CUT) == [], name
+        page.set_viewport_size({"width": 1440, "height": 900})
         whole_cluster(page, visit.address)
         # its header is whole, so that only the browser notices
         whole = (lake.maps / "home.pmtiles").read_bytes()
