@@ -251,10 +251,8 @@ def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None
     party, said = leading
     if said.name is None or not is_given(said.name):
         return None
-    is_placed, by_hand = bool(said.place), party.by_hand
-    is_default = is_default_name(
-        said.name, places=effort.places, towns=effort.towns, is_placed=is_placed, by_hand=by_hand
-    )
+    is_fixed = bool(said.place) or party.by_hand
+    is_default = is_default_name(said.name, places=effort.places, towns=effort.towns, can_be_any=not is_fixed)
     return None if is_default else (party.name, said.name)
 
 

@@ -32,23 +32,17 @@ _DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\
 
 
 def is_default_name(
-    name: str,
-    *,
-    places: Collection[str] = (),
-    towns: Collection[str] = (),
-    is_placed: bool = False,
-    by_hand: bool = False,
+    name: str, *, places: Collection[str] = (), towns: Collection[str] = (), can_be_any: bool = True
 ) -> bool:
     """Whether an activity's name was made by a service or a device. An empty name is not one.
 
     Args:
         places: the sources' names of the place where it began, as far as known.
         towns: what else the place may be called: the nearest town, the city of its time zone.
-        is_placed: the name's source is one of those; then a name with another place was written by a person.
-        by_hand: the name stands in a person's own list, where "Sunday Cycling" is what the person wrote.
+        can_be_any: it need not be one of these, unless the name's source names one, or is a person's own list.
     """
     text = unicodedata.normalize("NFC", name).strip()
-    return _is_default(text) or _is_place_and_sport(text, places, towns, can_be_any=not (is_placed or by_hand))
+    return _is_default(text) or _is_place_and_sport(text, places, towns, can_be_any=can_be_any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +55,6 @@ class _Words:
     sports: frozenset[str]
     small: frozenset[str]
     placed: re.Pattern[str]
-    behind_known_place: frozenset[str]
     in_places: frozenset[str]
     untitled: frozenset[str]
     of_program: re.Pattern[str]
@@ -80,7 +73,6 @@ def _words() -> _Words:
         sports=frozenset(sports["words"] + sports["small"]),
         small=frozenset(sports["small"]),
         placed=re.compile(f"(?P<place>.+?) (?P<sport>{_any([*sports['behind_place'], *_COMPOUNDS])})"),
-        behind_known_place=frozenset(sports["behind_known_place"]),
         in_places=frozenset(sports["in_places"]),
         untitled=frozenset(others["untitled"]),
         of_program=re.compile(rf"({_any(others['programs'])})\s*([-–:|].*)?", re.IGNORECASE),
@@ -143,10 +135,7 @@ def _is_sport(folded: str) -> bool:
 
 
 def _is_place_and_sport(text: str, places: Collection[str], towns: Collection[str], *, can_be_any: bool) -> bool:
-    """Whether it is "<Place> Cycling", or "<Place> - Base" (a planned workout's name) if the place is known.
-
-    `can_be_any`: the place need not be among `places` or `towns`.
-    """
+    """Whether it is "<Place> Cycling", or "<Place> - Base" (a planned workout's name) if the place is known."""
     words = _words()
     said = [unicodedata.normalize("NFC", each).strip() for each in places]
     for place in filter(None, (*said, *towns)):
@@ -154,6 +143,6 @@ def _is_place_and_sport(text: str, places: Collection[str], towns: Collection[st
         if rest != text and ((place in said and rest.startswith(" - ")) or _is_sport(rest.strip().casefold())):
             return True
     placed = words.placed.fullmatch(text)
-    if placed is None or not can_be_any or placed["sport"] in words.behind_known_place:
+    if placed is None or not can_be_any:
         return False
     return all(word[:1].isupper() or word in words.in_places for word in placed["place"].split())
