@@ -107,23 +107,18 @@ def outside(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFra
     )
 
 
-def without_positions(value: Any) -> Any:
-    """A service's answer, in JSON's types or as text, with the number of points in place of positions.
+def without_positions(value: Any, name: str = "") -> Any:
+    """A service's answer, in JSON's types or as text, with the number of points in place of positions. `name`: the field's.
 
     >>> without_positions({"name": "Home", "track_points": [{"x": 13.4, "y": 52.5}]})
     {'name': 'Home', 'track_points': '1 point'}
     """
+    if _POSITIONS.search(name) and value and not isinstance(value, int):
+        is_line = isinstance(value, list) and not is_number(value[0])
+        return counted(len(value), "point") if is_line else "hidden"
     if isinstance(value, Mapping):
-        return {name: _hidden(name, each) for name, each in value.items()}
+        return {key: without_positions(each, key) for key, each in value.items()}
     if isinstance(value, list):
         return [without_positions(each) for each in value]
-    if isinstance(value, str) and isinstance(held := json_if_any(value.encode()), dict | list):
-        return json_bytes(without_positions(held)).decode()
-    return value
-
-
-def _hidden(name: str, value: Any) -> Any:
-    if _POSITIONS.search(name) is None or not value or isinstance(value, int):
-        return without_positions(value)
-    is_line = isinstance(value, list) and not is_number(value[0])
-    return counted(len(value), "point") if is_line else "hidden"
+    held = json_if_any(value.encode()) if isinstance(value, str) else None
+    return json_bytes(without_positions(held)).decode() if isinstance(held, dict | list) else value

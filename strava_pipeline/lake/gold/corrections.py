@@ -174,11 +174,9 @@ def words_before(connection: Connection, lake: Lake, step: str) -> dict[int, Wor
 def is_known_gear(connection: Connection, gear: str) -> bool:
     """Whether a source shows this gear, its activities name it, or a person does. `gear`: as strava:b1234."""
     source, _, gear_id = gear.partition(":")
-    if source == OWN:
-        return True
     query = "SELECT count(*) FROM gear_items WHERE source = $source AND (piece = $id OR gear_id = $id)"
     ((count,),) = connection.execute(query, {"source": source, "id": gear_id}).fetchall()
-    return bool(count)
+    return source == OWN or bool(count)
 
 
 def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Words, bool]:

@@ -7,8 +7,5 @@ SELECT
 FROM activity_sources AS said
 LEFT JOIN activities AS whole ON whole.id = said.activity_id
 WHERE trim(said.device_name) <> '' AND said.deleted_at IS NULL AND whole.impossible IS NULL
-GROUP BY regexp_replace(
-    lower(strip_accents(trim(said.device_name))),
-    '^(garmin|wahoo|polar|suunto|coros|hammerhead|bryton|sigma|apple|samsung|amazfit|fitbit|huawei|xiaomi) ', ''
-)
+GROUP BY regexp_replace(lower(strip_accents(trim(said.device_name))), '^(garmin|wahoo|polar|suunto|coros|hammerhead|bryton|apple|samsung) ', '')
 ORDER BY last_day DESC, activities DESC, 1
