@@ -6,21 +6,26 @@
 
 Every point of a track in a zone is left out, and every cell of a heat map. Hiding only start and end would not do: a
 stray first position or a stop on the way would still show the place. Polars is imported only where tracks are cut, so
-that goals load fast.
+that goals load fast. What services answer is shown by `without_positions`.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.geodesy import column_distance_m, distance_m
-from strava_pipeline.core.json_values import is_number
+from strava_pipeline.core.json_values import is_number, json_bytes, json_if_any
+from strava_pipeline.core.text import counted
 
 if TYPE_CHECKING:
     import polars as pl
 
 LEAST_RADIUS_M, MOST_RADIUS_M = 200.0, 20_000.0  # smaller ones give a house away; larger ones are slips
 _NAMES = ("place", "radius_m")
+_POSITIONS = re.compile(
+    r"points|polyline|latlng|(^|_)(lat|lng|lon)(_|$)|latitude|longitude|bounding_box", re.IGNORECASE
+)
 _EXAMPLE = "[[privacy.zones]] with place = [52.5163, 13.3777] and radius_m = 400"
 
 
@@ -100,3 +105,20 @@ def outside(points: "pl.DataFrame", zones: Sequence[PrivacyZone]) -> "pl.DataFra
         part=pl.col("part").rle_id().cast(pl.Int32),
         point=pl.int_range(pl.len(), dtype=pl.Int32).over("part"),
     )
+
+
+def without_positions(value: Any, name: str = "") -> Any:
+    """A service's answer, in JSON's types or as text, with the number of points in place of positions. `name`: the field's.
+
+    >>> without_positions({"name": "Home", "track_points": [{"x": 13.4, "y": 52.5}]})
+    {'name': 'Home', 'track_points': '1 point'}
+    """
+    if _POSITIONS.search(name) and value and not isinstance(value, int):
+        is_line = isinstance(value, list) and not is_number(value[0])
+        return counted(len(value), "point") if is_line else "hidden"
+    if isinstance(value, Mapping):
+        return {key: without_positions(each, key) for key, each in value.items()}
+    if isinstance(value, list):
+        return [without_positions(each) for each in value]
+    held = json_if_any(value.encode()) if isinstance(value, str) else None
+    return json_bytes(without_positions(held)).decode() if isinstance(held, dict | list) else value

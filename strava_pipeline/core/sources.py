@@ -60,7 +60,8 @@ _COURSE = ("distance", "moving_time", "elapsed_time", "total_elevation_gain", "e
 _SPEED = ("average_speed", "max_speed")
 _BODY = ("average_heartrate", "max_heartrate", "average_cadence")
 _POWER = ("average_watts", "weighted_average_watts", "max_watts", "kilojoules", "device_watts")
-_AROUND = ("average_temp", "start_latlng", "end_latlng", "polyline", "summary_polyline")
+_PLACE = ("location_city", "location_state", "location_country")
+_AROUND = ("average_temp", "start_latlng", "end_latlng", "polyline", "summary_polyline", *_PLACE)
 _DEVICE = ("device_name", "external_id")
 _SPORT = ("sport_type",)  # an activity without a row in a list has only its file's
 

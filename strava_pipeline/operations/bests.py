@@ -84,7 +84,8 @@ def correct(settings: Settings, ids: Collection[int], edit: Edit, by: str) -> Co
     lake = _lake(settings)
     if gear and not if_readable(lake, lambda published: is_known_gear(published, str(gear))):
         raise MisuseError(
-            "No source has gear of this id. Gear is written as its service and its id there: strava:b1234567."
+            "No source has gear of this id. Gear is written as its service and its id there, strava:b1234567; "
+            "gear that no source has by a name of your own: own:My bike."
         )
 
     with locked(lake, "decisions"):  # nobody says anything between reading what holds and recording

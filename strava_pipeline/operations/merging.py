@@ -23,11 +23,13 @@ from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
-from strava_pipeline.lake.notifications import notify
+from strava_pipeline.lake.notifications import mark_notifications, notifications, notify
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 from strava_pipeline.operations.tracking import measure_what_was_said
+
+_LEFT = "left your totals until you say whether it is another one than what counts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +83,13 @@ def match(run: RunContext) -> Matched:
         found = match_activities(connection, run.lake)
         due = sorted(tracks_due(connection).intersection(run.years.all))
         waits = waiting_activities(connection)
+    asking = {f"/activities/{one}" for one in waits}
+    asked = [each for each in notifications(run.lake) if _LEFT in each.message and each.link not in asking]
+    settled = [each.id for each in asked if not waits or " and " not in each.message]  # others may wait still
+    mark_notifications(run.lake, "cleared", settled)
     if left := sorted(waits - before):
         others = f" and {counted(len(left) - 1, 'other')}" if len(left) > 1 else ""
-        told = f"Activity {left[0]}{others} left your totals until you say whether it is another one than what counts: "
+        told = f"Activity {left[0]}{others} {_LEFT}: "
         notify(run.lake, "warning", f"{told}`strava-pipeline matches list`.", run.now(), link=f"/activities/{left[0]}")
     return Matched(merged.inserted + merged.updated, found.activities, found.proposed, found.changed, due)
 

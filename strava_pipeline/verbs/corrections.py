@@ -34,7 +34,7 @@ def set_(
     one: AnyId,
     name: Annotated[str | None, typer.Option(help="Its name.")] = None,
     sport: Annotated[str | None, typer.Option(help="Its sport, as Strava names it: GravelRide.")] = None,
-    gear: Annotated[str | None, typer.Option(help="Its gear, as service:id.", metavar="SERVICE:ID")] = None,
+    gear: Annotated[str | None, typer.Option(help="Its gear, as service:id or own:NAME.", metavar="GEAR")] = None,
     commute: Annotated[bool | None, typer.Option("--commute/--no-commute", help="Whether it is a commute.")] = None,
     description: Annotated[str | None, typer.Option(help="Its description.")] = None,
     distance: Annotated[float | None, typer.Option(help="Its distance in metres.", metavar="METRES")] = None,

@@ -15,6 +15,7 @@ _POLICY = (
 )
 EVERYWHERE = (-180.0, -85.0, 180.0, 85.0)
 _LINES = "**/api/heat/lines?*"
+_CUT = """() => [...document.querySelectorAll("main .wide")].filter((each) => each.scrollWidth > each.clientWidth + 1).map((each) => each.innerText)"""
 _ROAD = "214,208,195"  # of static/ground.js, where it is light
 _SHADES = ["217,119,58", "179,64,15"]  # of static/style.css, where it is light: of the fewest activities, and of more
 _COLOURS = """pane => [...new Set([...document.querySelectorAll(`#heat .leaflet-${pane}-pane :is(canvas, img)`)].flatMap(drawn => {
@@ -51,6 +52,11 @@ def look_at_the_ground(demo: Demo, chromium: Browser) -> None:
             closer(page)
             assert _SHADES[0] in page.evaluate(_COLOURS, "overlay"), "lines close up"
 
+        page.set_viewport_size({"width": 390, "height": 900})
+        for name in ("fitness", "devices"):
+            page.goto(f"{visit.address}/{name}")
+            assert page.evaluate(_CUT) == [], name
+        page.set_viewport_size({"width": 1440, "height": 900})
         whole_cluster(page, visit.address)
         # its header is whole, so that only the browser notices
         whole = (lake.maps / "home.pmtiles").read_bytes()
@@ -63,11 +69,14 @@ def look_at_the_ground(demo: Demo, chromium: Browser) -> None:
 
 
 def whole_cluster(page: Page, address: str) -> None:
-    """The page of tiles begins with the largest cluster in view."""
+    """The page of tiles begins with the largest cluster and the largest square in view."""
     with page.expect_request("**/api/tiles?*") as asked:
         page.goto(f"{address}/tiles")
     west, south, east, north = map(float, parse_qs(urlsplit(asked.value.url).query)["box"][0].split(","))
-    rows, firsts, lasts = zip(*page.request.get(f"{address}/api/tiles/totals").json()["cluster"], strict=True)
+    totals = page.request.get(f"{address}/api/tiles/totals").json()
+    x, y, side = (totals["square"][name] for name in ("x", "y", "side"))
+    square = [[row, x, x + side - 1] for row in (y, y + side - 1)]
+    rows, firsts, lasts = zip(*totals["cluster"], *square, strict=True)
     (top, left), (bottom, right) = place_of(min(firsts), min(rows), 14), place_of(max(lasts) + 1, max(rows) + 1, 14)
     across, down = (east - west) / 12, (north - south) / 12  # asked for beyond each edge of what is seen
     assert west + across <= left < right <= east - across

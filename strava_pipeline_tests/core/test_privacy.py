@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.insights.goals import GoalsError, read_goals
-from strava_pipeline.core.privacy import PrivacyZone, outside
+from strava_pipeline.core.privacy import PrivacyZone, outside, without_positions
 
 HOME = PrivacyZone(50.0, 8.0, 300.0)
 
@@ -92,3 +92,25 @@ def test_faults_name_their_place_in_the_file_and_none_on_earth(text: str, fault:
         read_goals(tomllib.loads(text))
     assert fault in str(error.value)
     assert "51.2" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("answered", "shown"),
+    [
+        (
+            {"trip": {"track_points": [{"x": 8.0}] * 2, "name": "Home"}},
+            {"trip": {"track_points": "2 points", "name": "Home"}},
+        ),
+        ({"map": {"summary_polyline": "abc", "id": "a1"}}, {"map": {"summary_polyline": "hidden", "id": "a1"}}),
+        ([{"start_latlng": [50.0, 8.0], "end_latlng": []}], [{"start_latlng": "hidden", "end_latlng": []}]),
+        (
+            {"startLatitude": 50.0, "first_lng": 8.0, "hasPolyline": True},
+            {"startLatitude": "hidden", "first_lng": "hidden", "hasPolyline": True},
+        ),
+        ('{"latlng":[[50.0,8.0]]}', '{"latlng":"1 point"}'),
+        ("no JSON", "no JSON"),
+        (None, None),
+    ],
+)
+def test_positions_in_an_answer_are_counted(answered: object, shown: object) -> None:
+    assert without_positions(answered) == shown

@@ -715,6 +715,26 @@ def test_what_cant_be_stays_with_its_reason_and_is_in_no_total_and_no_record(lak
         assert rows_of(connection, "devices", {}) == [], "it is no device's first day"
 
 
+def test_a_device_is_one_with_or_without_its_maker_and_has_the_days_of_its_activities(lake: Lake) -> None:
+    given = [
+        activity(1, "2024-05-01T08:00", device_name="Garmin vívoactive HR"),
+        activity(2, "2024-05-03T08:00", device_name="vívoactive HR"),
+        activity(
+            -2, "2024-05-03T08:00", device_name="Wahoo BOLT", start_date_local=None, start_date=None, source="garmin"
+        ),
+        activity(3, "2024-05-02T08:00", device_name="Garmin Edge 530"),
+    ]
+    members = [{"id": one, "activity_id": 2, "place": int(one < 0), "athlete_id": ME} for one in (2, -2)]
+    told_of(lake, given, "SELECT id FROM activities", activity_members=members)
+    with reading(lake) as connection:
+        found = [tuple(row.values()) for row in rows_of(connection, "devices", {})]
+    assert found == [
+        ("Garmin vívoactive HR", 2, date(2024, 5, 1), date(2024, 5, 3)),
+        ("Wahoo BOLT", 1, date(2024, 5, 3), date(2024, 5, 3)),
+        ("Garmin Edge 530", 1, date(2024, 5, 2), date(2024, 5, 2)),
+    ]
+
+
 def test_what_names_no_athlete_is_the_logins(lake: Lake) -> None:
     given = [activity(1, "2024-05-01T08:00"), activity(-2, "2024-05-02T08:00", athlete_id=None, source="file")]
     assert told_of(lake, given, "SELECT athlete_id, activities FROM totals_by_year") == [(ME, 2)]

@@ -11,6 +11,7 @@ import pytest
 
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold import activity_list
+from strava_pipeline.lake.gold.efforts import efforts
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
 from strava_pipeline.lake.gold.warehouse import mark_changed, one_number, reading, writing
@@ -55,6 +56,40 @@ def test_a_place_is_what_a_source_says_or_else_the_nearest_town(lake: Lake) -> N
     publish(lake)
     shown = listed(lake, "place, list_contains(computed, 'place')")
     assert shown == [(place, is_computed) for _, place, is_computed in SAID]
+
+
+def test_an_effort_has_the_nearest_town_and_the_city_of_its_zone(lake: Lake) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.40], timezone="(GMT+01:00) America/New_York")])
+    put(lake, [activity(2, "2025-05-02T08:00", timezone=None)])
+    publish(lake)
+    with snapshot(lake) as connection:
+        found = efforts(connection, ["2025-05"], {"strava": None})
+        assert {one.key: one.towns for one in found} == {"1": ["Innsbruck", "New York"], "2": []}
+
+
+@pytest.mark.parametrize(
+    ("leading", "other", "city", "place"),
+    [
+        ({}, {"location_city": "Igls"}, "Igls", "Igls"),
+        ({}, {"extra": '{"locationName": "Igls"}'}, None, "Igls"),
+        ({"location_city": "Hall"}, {"location_city": "Igls"}, "Hall", "Hall"),
+        ({}, {"location_city": "Igls", "deleted_at": AT}, None, "Innsbruck"),
+    ],
+)
+def test_a_place_that_another_source_names_is_taken(
+    lake: Lake, leading: dict[str, Any], other: dict[str, Any], city: str | None, place: str
+) -> None:
+    put(lake, [activity(1, "2025-05-01T08:00", start_latlng=[47.27, 11.40], **leading)])
+    put(lake, [{**activity(-9, "2025-05-01T08:00", **other), "source": "garmin"}])
+    members = [
+        {"id": one, "activity_id": 1, "place": n, "source": of}
+        for n, (one, of) in enumerate(((1, "strava"), (-9, "garmin")))
+    ]
+    put(lake, members, "activity_members")
+    publish(lake)
+    assert listed(lake, "place, sources") == [(place, ["garmin", "strava"])]
+    with snapshot(lake) as connection:
+        assert connection.execute("SELECT location_city FROM activities").fetchall() == [(city,)]
 
 
 @pytest.mark.dear

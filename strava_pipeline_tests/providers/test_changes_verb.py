@@ -180,6 +180,14 @@ def test_apply_is_a_run_after_which_the_change_is_applied_and_can_be_taken_back(
     )
     shown = json.loads(type_in("changes", "show", first, "--json").out)["changes"][first]
     assert shown["attempts"]["1"]["outcome"]["result"] == "applied"
+    (intent,) = one.world.settings.data_dir.glob(f"**/{first}/*-intent.json")
+    trip = json.dumps({"trip": {"name": "x", "track_points": [{"x": 13.4001, "y": 52.5}] * 3600}})
+    kept = json.loads(intent.read_text())
+    kept["before"] = [{"method": "GET", "address": "/trips/1.json", "status": 200, "body": trip}]
+    intent.write_text(json.dumps(kept))
+    for words in (["--json"], []):
+        typed = type_in("changes", "show", first, *words)
+        assert ("13.4001" in typed.out, "3,600 points" in typed.out) == (False, True)
     typed = type_in("changes", "undo", first)
     assert (typed.code, "Proposed." in typed.out) == (0, True)
     undo = next(key for key, each in listed(type_in, "--status", "proposed").items() if each["undoes"] == first)

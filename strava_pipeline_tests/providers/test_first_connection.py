@@ -1,8 +1,10 @@
 """The first connection of five services: what is proposed is little enough to be read, and no default name is among it."""
 
+import re
 import time
 from collections import Counter
 from pathlib import Path
+from zoneinfo import available_timezones
 
 import pytest
 
@@ -56,5 +58,10 @@ def test_a_first_connection_of_five_services_proposes_little(
     named = [change for change in changes if change.kind == "update_name"]
     assert len(named) > READ_AT_ONCE
     assert sorted({(str(change.new), change.source) for change in named if is_default_name(str(change.new))}) == []
-    leading = [row.cells[row.name_from].name for row in comparison.rows if row.name_from]
-    assert [name for name in leading if is_default_name(str(name))] == []
+    leading = [(str(row.cells[row.name_from].name), row.effort.towns) for row in comparison.rows if row.name_from]
+    assert [name for name, towns in leading if is_default_name(name, towns=towns)] == []
+    cities = {zone.rpartition("/")[2].replace("_", " ") for zone in available_timezones()}
+    of_city = "|".join(map(re.escape, cities))
+    assert [
+        name for name, _ in leading if re.fullmatch(rf"({of_city}) (Hike|Walk|Run|[A-Z]\w+(Ride|Training|Run))", name)
+    ] == []

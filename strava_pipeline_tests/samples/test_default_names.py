@@ -41,5 +41,5 @@ def test_of_garmin_a_place_or_nothing_beside_the_sport_is_garmin_s() -> None:
     assert "Cuajimalpa de Morelos Hiking" in by_a_service(found)
     page = json.loads((SAMPLES / "garmin" / "activities_search_page1.json").read_text())
     for row in page:
-        assert is_default_name(row["activityName"], places=[row["locationName"]], is_placed=True)
+        assert is_default_name(row["activityName"], places=[row["locationName"]], can_be_any=False)
     assert by_a_service(names("providers/garmin/pest/activities-list.json", "activityName")) == {"Run", "Walk"}

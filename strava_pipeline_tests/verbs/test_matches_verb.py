@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from strava_pipeline.lake.notifications import notifications
 from strava_pipeline_tests.imports import a_gpx, loose_files, own_rows, shown, tracks
 from strava_pipeline_tests.rig import Make, Rig
 from strava_pipeline_tests.verbs.conftest import TypeOn
@@ -55,7 +56,10 @@ def test_explaining_tells_the_points_of_any_two(twice: Rig, type_on: TypeOn) -> 
 
 def test_a_person_s_word_joins_what_the_rules_left_apart(twice: Rig, type_on: TypeOn) -> None:
     typed, known = type_on(twice), ids(twice)
+    asked = [each.message for each in notifications(twice.lake) if "until you say" in each.message]
+    assert len(asked) == 1
     assert typed("matches", "join", str(known["half"]), str(known["watch"])).code == 0
+    assert [each.message for each in notifications(twice.lake) if each.message in asked] == []
     assert twice.one("SELECT count(*) FROM activities") == 1
     assert twice.one("SELECT count(*) FROM activity_sources") == 3
     program = json.loads(typed("matches", "list", "--json").out)

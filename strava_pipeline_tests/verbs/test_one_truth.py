@@ -230,6 +230,13 @@ def test_totals_of_a_year_are_the_same_everywhere(
     )[0]
     assert f"{counted} activities in {rows_of_sources} rows of sources" in published["text"]
     assert published["values"]["activities"] == site.get("/api/activities").json()["totals"]["activities"] == counted
+    months = json.loads(typed("calendar", "--months", "240", "--json").out)["months"]
+    by_month = rig.gold(
+        f"SELECT strftime(on_day, '%Y-%m'), count(*) FROM counted_activities WHERE local_year = {year} GROUP BY 1"
+    )
+    assert dict(by_month) == {
+        month: each["activities"] for month, each in months.items() if month[:4] == str(year) and each["activities"]
+    }
     found["status"] = [(of_year["activities"], 1000 * of_year["kilometres"])]
     typed("export", "gold", "--to", str(tmp_path), "--full")
     for table, column in (("activities", "distance"), ("counted_activities", "distance_m")):

@@ -55,6 +55,8 @@ class Effort:
         local_start: as the athlete's clock showed it.
         distance: metres.
         said: the providers' rows, the best of each provider first.
+        counts: whether totals count it.
+        towns: the nearest town, and the city of its time zone, as far as known.
         own_name, own_gear: what the person, or a rule of theirs, says here: it leads. Gear as its provider and its id there.
     """
 
@@ -67,6 +69,8 @@ class Effort:
     said: Sequence[Said] = field(default=(), repr=False)
     own_name: str | None = field(default=None, repr=False)
     own_gear: tuple[str, str] | None = None
+    towns: Sequence[str] = field(default=(), repr=False)
+    counts: bool = True
 
     @property
     def is_compared(self) -> bool:
@@ -247,8 +251,8 @@ def _name(leading: tuple[Party, Said], effort: Effort) -> tuple[str, str] | None
     party, said = leading
     if said.name is None or not is_given(said.name):
         return None
-    is_placed, by_hand = bool(said.place), party.by_hand
-    is_default = is_default_name(said.name, places=effort.places, is_placed=is_placed, by_hand=by_hand)
+    is_fixed = bool(said.place) or party.by_hand
+    is_default = is_default_name(said.name, places=effort.places, towns=effort.towns, can_be_any=not is_fixed)
     return None if is_default else (party.name, said.name)
 
 

@@ -14,7 +14,7 @@ from functools import cache, lru_cache
 from importlib.resources import files
 from itertools import chain
 
-from strava_pipeline.core.sports import is_in_names
+from strava_pipeline.core.sports import GROUP_OF, is_in_names
 
 _REMEMBERED = 65_536  # names: 10,000 activities at five providers have at most 50,000
 _LONGEST = 300  # characters; no service makes a longer name
@@ -27,19 +27,22 @@ _FILE_STEM = re.compile(
 """A file's name without its ending, or an id: 20240501_063000, track_123456."""
 _NUMBER = re.compile(r"\d{1,7}(\.\d+)?")  # a number that a person may write: 42.195
 _STEPS = re.compile(r"(?P<sport>[A-Z_]{3,}):\S.*", re.DOTALL)  # a workout as a watch sends it: "CYCLING:Tempo w/ …"
+_COMPOUNDS = [sport for sport in GROUP_OF if sport != sport.capitalize()]  # GravelRide: nobody writes it so
 _DATE = re.compile(r"\d{1,4}[-./年] ?\d{1,2}[-./月]|\d{1,2}:\d{2}|\b(19|20)\d\d\b")  # else it isn't a date
 
 
-def is_default_name(name: str, *, places: Collection[str] = (), is_placed: bool = False, by_hand: bool = False) -> bool:
+def is_default_name(
+    name: str, *, places: Collection[str] = (), towns: Collection[str] = (), can_be_any: bool = True
+) -> bool:
     """Whether an activity's name was made by a service or a device. An empty name is not one.
 
     Args:
         places: the sources' names of the place where it began, as far as known.
-        is_placed: the name's source is one of those; then a name with another place was written by a person.
-        by_hand: the name stands in a person's own list, where "Sunday Cycling" is what the person wrote.
+        towns: what else the place may be called: the nearest town, the city of its time zone.
+        can_be_any: it need not be one of these, unless the name's source names one, or is a person's own list.
     """
     text = unicodedata.normalize("NFC", name).strip()
-    return _is_default(text) or _is_place_and_sport(text, places, can_be_any=not (is_placed or by_hand))
+    return _is_default(text) or _is_place_and_sport(text, places, towns, can_be_any=can_be_any)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,6 @@ class _Words:
     sports: frozenset[str]
     small: frozenset[str]
     placed: re.Pattern[str]
-    behind_known_place: frozenset[str]
     in_places: frozenset[str]
     untitled: frozenset[str]
     of_program: re.Pattern[str]
@@ -70,8 +72,7 @@ def _words() -> _Words:
         in_one_word=re.compile(compounds),
         sports=frozenset(sports["words"] + sports["small"]),
         small=frozenset(sports["small"]),
-        placed=re.compile(f"(?P<place>.+?) (?P<sport>{_any(sports['behind_place'])})"),
-        behind_known_place=frozenset(sports["behind_known_place"]),
+        placed=re.compile(f"(?P<place>.+?) (?P<sport>{_any([*sports['behind_place'], *_COMPOUNDS])})"),
         in_places=frozenset(sports["in_places"]),
         untitled=frozenset(others["untitled"]),
         of_program=re.compile(rf"({_any(others['programs'])})\s*([-–:|].*)?", re.IGNORECASE),
@@ -133,17 +134,15 @@ def _is_sport(folded: str) -> bool:
     return folded in _words().sports or (not folded.isdigit() and is_in_names(folded))
 
 
-def _is_place_and_sport(text: str, places: Collection[str], *, can_be_any: bool) -> bool:
-    """Whether it is "<Place> Cycling", or "<Place> - Base" (a planned workout's name) if the place is known.
-
-    `can_be_any`: the place need not be among `places`.
-    """
+def _is_place_and_sport(text: str, places: Collection[str], towns: Collection[str], *, can_be_any: bool) -> bool:
+    """Whether it is "<Place> Cycling", or "<Place> - Base" (a planned workout's name) if the place is known."""
     words = _words()
-    for place in filter(None, (unicodedata.normalize("NFC", each).strip() for each in places)):
+    said = [unicodedata.normalize("NFC", each).strip() for each in places]
+    for place in filter(None, (*said, *towns)):
         rest = text.removeprefix(place)
-        if rest != text and (rest.startswith(" - ") or _is_sport(rest.strip().casefold())):
+        if rest != text and ((place in said and rest.startswith(" - ")) or _is_sport(rest.strip().casefold())):
             return True
     placed = words.placed.fullmatch(text)
-    if placed is None or not can_be_any or placed["sport"] in words.behind_known_place:
+    if placed is None or not can_be_any:
         return False
     return all(word[:1].isupper() or word in words.in_places for word in placed["place"].split())

@@ -41,6 +41,9 @@ _MOST = {"distance": 4e7, "moving_time": 1e9, "elapsed_time": 1e9}  # what `coun
 _LONGEST, _MOST_TAGS, _LONGEST_TAG = 2_000, 20, 50
 
 
+OWN = "own"  # the source of gear that only the person names
+
+
 class CorrectionDecision(Decision):
     """Words about an activity; those about other fields stay as they were. `step`: all that was said at once."""
 
@@ -114,7 +117,8 @@ def checked_words(words: Words) -> dict[str, Word]:
         raise MisuseError(f"No sport is called so. There are {', '.join(sorted(GROUP_OF))}.")
     if (gear := found.get("gear")) is not None and not all(str(gear).partition(":")[::2]):
         raise MisuseError(
-            "Gear is written as its service and its id there: strava:b1234567. `providers gear` lists them."
+            "Gear is written as its service and its id there: strava:b1234567. `providers gear` lists them. "
+            "For gear that no source has, write a name of your own: own:My bike."
         )
     tags, cuts = found.get("tags") or [], found.get("cuts") or []
     assert isinstance(tags, list)
@@ -168,11 +172,11 @@ def words_before(connection: Connection, lake: Lake, step: str) -> dict[int, Wor
 
 
 def is_known_gear(connection: Connection, gear: str) -> bool:
-    """Whether a source shows this gear, or its activities name it. `gear`: the source and its id there, strava:b1234."""
+    """Whether a source shows this gear, its activities name it, or a person does. `gear`: as strava:b1234."""
     source, _, gear_id = gear.partition(":")
     query = "SELECT count(*) FROM gear_items WHERE source = $source AND (piece = $id OR gear_id = $id)"
     ((count,),) = connection.execute(query, {"source": source, "id": gear_id}).fetchall()
-    return bool(count)
+    return source == OWN or bool(count)
 
 
 def own_words(connection: Connection, lake: Lake, activity_id: int) -> tuple[Words, bool]:

@@ -14,7 +14,7 @@ from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-_OF_EFFORT = itemgetter(slice(9))  # the first columns of the statement
+_OF_EFFORT = itemgetter(slice(11))  # the first columns of the statement
 
 
 def efforts(connection: Connection, months: Collection[str], accounts: Mapping[str, str | None]) -> Iterator[Effort]:
@@ -27,7 +27,9 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
     by_hand = {name for name in accounts if spec_of(name).by_hand}
     parameters = {"months": sorted(months), "sources": list(accounts)}
     rows = connection.execute(sql("efforts"), parameters).fetchall()
-    for (key, month, start, local, distance, sport, own_name, *own_gear), group in groupby(rows, key=_OF_EFFORT):
+    for (key, month, start, local, distance, sport, own_name, *own_gear, towns, counts), group in groupby(
+        rows, key=_OF_EFFORT
+    ):
         effort = Effort(
             key=str(key),
             month=month,
@@ -35,8 +37,10 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
             local_start=local,
             distance=distance,
             sport=sport,
-            said=tuple(_said(row, by_hand) for row in group if row[9] is not None and row[11] == accounts[row[9]]),
+            said=tuple(_said(row, by_hand) for row in group if row[11] is not None and row[13] == accounts[row[11]]),
             own_name=own_name,
+            towns=[*filter(None, towns)],
+            counts=counts,
             own_gear=(own_gear[0], own_gear[1]) if own_gear[0] else None,
         )
         if effort.is_compared:
@@ -44,7 +48,7 @@ def efforts(connection: Connection, months: Collection[str], accounts: Mapping[s
 
 
 def _said(row: tuple[Any, ...], by_hand: Collection[str]) -> Said:
-    provider, source_id, _, name, gear, place, elapsed, is_deleted, is_counted = row[9:]
+    provider, source_id, _, name, gear, place, elapsed, is_deleted, is_counted = row[11:]
     return Said(
         provider=provider,
         source_id=source_id,

@@ -3,25 +3,31 @@ DELETE FROM activity_list;
 
 INSERT INTO activity_list BY NAME
 WITH member AS (
-    SELECT activity_id, list(DISTINCT source ORDER BY source) AS sources
-    FROM activity_members
+    SELECT
+        activity_id,
+        list(DISTINCT member.source ORDER BY member.source) AS sources,
+        arg_min(nullif(trim(said.extra ->> '$.locationName'), ''), member.place) FILTER (said.deleted_at IS NULL) AS said_place
+    FROM activity_members AS member
+    LEFT JOIN activities_all AS said ON said.id = member.id
     GROUP BY activity_id
 ),
 whole AS (
     SELECT
         activities.* REPLACE ({sums}),
+        member.sources,
         coalesce(activities.sport_type, type, extra ->> '$.sport') AS sport,
-        coalesce(nullif(trim(location_city), ''), nullif(trim(extra ->> '$.locationName'), '')) AS said_place,
+        coalesce(nullif(trim(location_city), ''), nullif(trim(extra ->> '$.locationName'), ''), member.said_place) AS said_place,
         coalesce({computed}, []) AS computed,
         CASE WHEN NOT starts_with(coalesce(sport, ''), '{virtual}') THEN start_latlng END AS place_of -- not of another world
     FROM activities
     LEFT JOIN computed_values AS track ON track.activity_id = activities.id
+    LEFT JOIN member ON member.activity_id = activities.id
 )
 SELECT
     whole.id,
     whole.source,
     source_id,
-    coalesce(member.sources, [whole.source]) AS sources,
+    coalesce(sources, [whole.source]) AS sources,
     whole.name,
     sport AS sport_type,
     coalesce(sport_group, 'other') AS sport_group,
@@ -47,7 +53,6 @@ SELECT
     coalesce(said_place, near_towns.town) AS place,
     list_concat(computed, CASE WHEN said_place IS NULL AND near_towns.town IS NOT NULL THEN ['place'] ELSE [] END) AS computed
 FROM whole
-LEFT JOIN member ON member.activity_id = whole.id
 LEFT JOIN sport_groups ON sport_groups.sport_type = sport
 LEFT JOIN gear_items AS thing ON thing.source = gear_source AND thing.piece = whole.gear_id
 LEFT JOIN near_towns

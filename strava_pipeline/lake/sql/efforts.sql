@@ -12,9 +12,12 @@ WITH effort AS (
         activities.sport_type,
         word.name AS own_name,
         word.gear_source AS own_source,
-        word.gear_id AS own_gear
+        word.gear_id AS own_gear,
+        [listed.place, replace(split_part(timezone, '/', -1), '_', ' ')] AS towns,
+        activities.counts
     FROM activities
     LEFT JOIN own_values AS word ON word.activity_id = activities.id
+    LEFT JOIN (SELECT id, place FROM activity_list) AS listed USING (id)
     WHERE list_contains($months::VARCHAR[], month)
       AND id NOT IN (SELECT part_id FROM activity_matches WHERE part_id IS NOT NULL)
       AND (athlete_id IS NULL OR athlete_id = coalesce((SELECT arg_max(athlete_id, fetched_at) FROM athlete), athlete_id))
@@ -47,6 +50,8 @@ SELECT
     effort.own_name,
     effort.own_source,
     effort.own_gear,
+    effort.towns,
+    effort.counts,
     said.source,
     said.source_id,
     said.account,

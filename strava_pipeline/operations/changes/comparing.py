@@ -130,7 +130,7 @@ class ProviderMonth:
 
 @dataclass(frozen=True, slots=True)
 class Month:
-    """A month: the worst state of its providers, and its number of efforts."""
+    """A month: the worst state of its providers, and its number of activities that count."""
 
     status: MonthStatus
     activities: int
@@ -153,7 +153,7 @@ def state_of(comparison: Comparison, who: Comparing, month: str, rejected: Colle
 def _states(
     comparison: Comparison, who: Comparing, months: Collection[str], rejected: Collection[str]
 ) -> dict[str, Month]:
-    efforts_of = Counter(row.effort.month for row in comparison.rows)
+    efforts_of = Counter(row.effort.month for row in comparison.rows if row.effort.counts)
     present = Counter(
         (row.effort.month, name) for row in comparison.rows for name, cell in row.cells.items() if cell.present
     )

@@ -12,6 +12,7 @@ from strava_pipeline.core.changes.proposals import DISK
 from strava_pipeline.core.changes.states import ChangeState, State, Verdict, digest_of
 from strava_pipeline.core.errors import UndecidedError, UnknownIdError
 from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.privacy import without_positions
 from strava_pipeline.core.text import plain
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.registry import primed_clock, write_problem
@@ -61,11 +62,11 @@ def shown(state: ChangeState) -> dict[str, Any]:
 
 
 def shown_attempts(lake: Lake, change_id: str) -> dict[int, dict[str, Any]]:
-    """The requests and answers of a change, by attempt, in JSON's types. Raises PipelineError if they can't be read."""
+    """The requests and answers of a change, by attempt, without positions. Raises PipelineError if they can't be read."""
     record = attempts_of(lake, change_id)
     return {
         number: {
-            name: found.model_dump(mode="json", exclude={"id"})
+            name: without_positions(found.model_dump(mode="json", exclude={"id"}))
             for name, found in (("intent", record.intents.get(number)), ("outcome", record.outcomes.get(number)))
             if found is not None
         }

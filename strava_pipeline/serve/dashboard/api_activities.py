@@ -68,7 +68,8 @@ def found_activity(snapshot: Snapshot, activity_id: Id) -> FoundActivity:
     """The activity with this id, not deleted. Raises ProblemError."""
     found = find_activity(snapshot, activity_id)
     if found is None:
-        raise ProblemError(404, "There is no activity with this id, or it is gone from its source.")
+        undo = f"`strava-pipeline corrections undo {activity_id}` brings back one that you deleted here."
+        raise ProblemError(404, f"There is no activity with this id, or it is gone from its source. {undo}")
     return found
 
 

@@ -9,7 +9,7 @@ from fastapi import Request
 
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.text import printable
-from strava_pipeline.lake.gold.corrections import Edit, Word, are_published, words_before
+from strava_pipeline.lake.gold.corrections import OWN, Edit, Word, are_published, words_before
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lookups.rows import Values, rows_of
@@ -33,6 +33,8 @@ def edit_of_activity(fields: Mapping[str, Sequence[str]]) -> Edit | None:
         edit = Edit(dict.fromkeys(shown), (), tags, shown)
     else:
         said = {name: texts[0] for name, texts in fields.items() if name not in _OTHERS}
+        if named := said.pop("new_gear", "").strip():
+            said["gear"] = f"{OWN}:{named}"
         words = {name: _word(name, text) for name, text in said.items() if not _is_same(name, text, shown.get(name))}
         gone = [tag for tag in tags if printable(tag) not in fields.get("tags", ())]
         edit = Edit(words, _tags(fields, "more_tags"), gone, shown)

@@ -1,6 +1,7 @@
 """Which names services and devices give by themselves, and which a person wrote."""
 
 import time
+from typing import Any
 
 import pytest
 
@@ -44,21 +45,29 @@ def test_a_service_s_names_are_distinguished_from_a_person_s() -> None:
     [
         ("Sunday Cycling", [], {}, True),  # as if Sunday were a place: at worst a person's name does not lead
         ("Sunday Cycling", ["Wien"], {}, True),  # another source says Wien
-        ("Sunday Cycling", ["Wien"], {"is_placed": True}, False),
-        ("Sunday Cycling", [], {"by_hand": True}, False),
-        ("Wien Cycling", ["Wien"], {"is_placed": True}, True),
-        ("Wien Cycling", ["Wien"], {"by_hand": True}, True),
+        ("Sunday Cycling", ["Wien"], {"can_be_any": False}, False),
+        ("Sunday Cycling", [], {"can_be_any": False}, False),
+        ("Wien Cycling", ["Wien"], {"can_be_any": False}, True),
         ("Plasselb Walk", ["Plasselb"], {}, True),
         ("Plasselb Walk", [], {}, False),
         ("Goms Langlauf", ["Goms"], {}, True),
+        ("Berlin Gravel/Unpaved Cycling", ["Berlin"], {"can_be_any": False}, True),
+        ("Berlin MountainBikeRide", [], {}, True),
+        ("Berlin MountainBikeRide", [], {"can_be_any": False}, False),
+        ("Berlin Hike", [], {}, False),
+        ("Berlin Hike", ["Berlin"], {}, True),
+        ("Berlin Hike", [], {"towns": ["Berlin"]}, True),
+        ("Berlin - Usedom", [], {"towns": ["Berlin"]}, False),
+        ("Sunday club ride", [], {"towns": ["Berlin"]}, False),
         ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], {}, True),
+        ("Cuajimalpa de Morelos - Base", ["Cuajimalpa de Morelos"], {"towns": ["Cuajimalpa de Morelos"]}, True),
         ("Cuajimalpa de Morelos - Base", [], {}, False),
         ("Wien", ["Wien"], {}, False),
-        ("Morning Ride", [], {"by_hand": True}, True),
+        ("Morning Ride", [], {"can_be_any": False}, True),
         ("", [""], {}, False),
     ],
 )
-def test_place_and_sport_are_a_default(name: str, places: list[str], more: dict[str, bool], is_default: bool) -> None:
+def test_place_and_sport_are_a_default(name: str, places: list[str], more: dict[str, Any], is_default: bool) -> None:
     assert is_default_name(name, places=places, **more) == is_default
 
 

@@ -117,6 +117,21 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
 
 
 @pytest.mark.dear
+def test_gear_that_no_source_has_gets_a_name_of_one_s_own(site: TestClient, lake: Lake) -> None:
+    assert site.post(WORDS, data={**NOTHING, "new_gear": " My <bike> "}).status_code == 303
+    assert said(lake) == {1: {"gear": "own:My <bike>"}}
+    offered = '<option value="own:My &lt;bike&gt;"{}><bdi>My &lt;bike&gt;</bdi></option>'
+    assert offered.format(" selected") in page(site, "/activities/1")
+    assert offered.format("") in page(site, "/activities/2")
+    assert "My &lt;bike&gt; 20.0 km" in words(page(site, "/gear")).replace("1 activity, ", "")
+    shown = form(site, "/activities/1", WORDS)
+    assert site.post(WORDS, data={**shown, "new_gear": ""}).status_code == 303
+    assert said(lake) == {1: {"gear": "own:My <bike>"}}
+    (listed,) = site.get("/api/activities?gear=own:My <bike>").json()["activities"].values()
+    assert (listed["gear_name"], listed["gear_item"]) == ("My <bike>", "own:my <bike>")
+
+
+@pytest.mark.dear
 def test_an_activity_that_cant_be_says_why(site: TestClient, lake: Lake) -> None:
     words_of_one = checked_words({"distance": 195e3, "moving_time": 1, "elapsed_time": 1})
     record_decisions(lake, CorrectionDecision(at=NOW, by="a test", activity_id=2, words=words_of_one))
@@ -273,6 +288,7 @@ def test_an_activity_is_deleted_here_and_the_list_takes_that_back(site: TestClie
     assert done.startswith("/activities?step=")
     text = page(site, done)
     assert ("1 activity corrected. Undo" in words(text), 'href="/activities/1"' in text) == (True, False)
-    assert site.get("/activities/1").status_code == 404
+    gone = site.get("/activities/1")
+    assert (gone.status_code, "corrections undo 1" in words(gone.text)) == (404, True)
     site.post("/activities/words", data={"step": done.rpartition("=")[2]})
     assert "Gone" not in page(site, "/activities/1")

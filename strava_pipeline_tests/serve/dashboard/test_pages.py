@@ -695,14 +695,14 @@ def test_a_change_of_a_whole_row_reads_as_the_other_pages_do() -> None:
 def test_moments_are_on_the_athletes_clock(tmp_path: Path, new_lake: NewLake) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, [activity(1, "2025-05-01T08:00", source_id="1", timezone="(GMT+05:30) Asia/Kolkata")])
-    edited = {"version": 2, "valid_from": NOW, "changed_fields": ["name"], "previous": "{}"}
+    edited = {"version": 2, "valid_from": NOW, "changed_fields": ["distance", "name"], "previous": '{"distance": null}'}
     put(lake, [{"activity_id": 1, "athlete_id": ME, "source": "strava", **edited}], "activity_history")
     publish(lake)
     notify(lake, "error", "A run failed", NOW)
     with served(settings_of(tmp_path), time=NOW) as made:
         browser = made.browser()
         assert "error · 1 Jul 2025, 17:30 · unread" in words(page(browser, "/notifications"))
-        assert "1 Jul 2025, 17:30, Strava: name" in words(page(browser, "/activities/1"))
+        assert "1 Jul 2025, 17:30, Strava: distance, name" in words(page(browser, "/activities/1"))
         first = page(browser, "/")
         assert "(Asia/Kolkata)" in first, "when data were published"
         noted = ScheduleTicks(what="Pulls.", ticks=(NOW, NOW + timedelta(days=1)))

@@ -291,6 +291,35 @@ def test_a_first_heart_rate_counts_for_all_days_before_and_no_maximum_below_it_i
 
 
 @pytest.mark.dear
+@pytest.mark.parametrize(
+    ("what", "value", "moved"),
+    [("ftp.ride", "200", "1"), ("threshold_pace", "5:00", "1"), ("threshold_heartrate.all", "170", "1")],
+)
+def test_a_threshold_counts_for_the_activities_whose_load_it_moves(
+    site: TestClient, tmp_path: Path, what: str, value: str, moved: str
+) -> None:
+    powered = {"weighted_average_watts": 180.0, "average_watts": 170.0}
+    paced = {"sport_type": "Run", "distance": 10_000.0}
+    given = [
+        {**powered, "device_watts": True},
+        {**powered, "device_watts": False},
+        {**powered, "device_watts": True, "moving_time": 300},
+        {"average_watts": 170.0},
+        paced,
+        {**paced, "average_heartrate": 150.0},
+        {**paced, "moving_time": None, "elapsed_time": None},
+    ]
+    put(Lake(tmp_path / "data"), [activity(n, f"2025-05-0{n}T08:00", **more) for n, more in enumerate(given, start=2)])
+    publish(Lake(tmp_path / "data"))
+    asked = urlencode([("add.athlete", "2025-05-01"), ("add.athlete", what), ("add.athlete", "")])
+    part = words(page(site, f"/settings?{asked}").split('id="reach"')[1].split("</p>")[0])
+    assert f"from this day: {moved} activit" in part
+    row = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-05-01", what, value]}
+    answer = site.post("/settings/goals", data=row, headers={"accept": "text/html"})
+    assert f"moved={moved}&" in answer.headers["location"]
+
+
+@pytest.mark.dear
 def test_the_tick_for_all_days_before_is_the_default_of_its_kind_until_a_person_changes_it(site: TestClient) -> None:
     ticked = {"add.always": "true"}  # what a browser sends of a box that is ticked; of another one, nothing
 

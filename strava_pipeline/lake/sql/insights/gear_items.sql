@@ -1,4 +1,4 @@
--- Every piece of gear that a source shows or its present rows name, the thing that it is (linked pieces are one), and what these
+-- Every piece of gear that a source shows or its present rows name, or a person alone ('own'), the thing that it is (linked pieces are one), and what these
 -- rows say of it; NULL where none says. Where a person wrote gear as a text, each text is a piece: the commonest spelling of those that
 -- differ in case or in blanks.
 WITH named AS (
@@ -15,6 +15,8 @@ WITH named AS (
     WHERE deleted_at IS NULL AND spelling <> '' AND (extra ->> '$.not_counted') IS NULL
       AND id NOT IN (SELECT id FROM activities WHERE impossible IS NOT NULL)
     GROUP BY ALL
+    UNION ALL
+    SELECT gear_source, gear_id, lower(nfc_normalize(trim(gear_id))), 0, NULL, NULL, NULL, NULL FROM own_values WHERE gear_source = 'own'
 ),
 pieces AS (
     SELECT

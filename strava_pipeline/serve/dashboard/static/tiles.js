@@ -51,7 +51,8 @@
       return;
     }
     for (const [row, first, last] of found.cluster) for (let column = first; column <= last; column++) inCluster.add(`${column}/${row}`);
-    const { x, y, side } = found.square, rows = found.cluster.length ? found.cluster : [[y - 4, x - 4, x + side + 3], [y + side + 3, x, x]];
+    const { x, y, side } = found.square, edge = found.cluster.length ? 0 : 4;
+    const rows = [...found.cluster, [y - edge, x - edge, x + side - 1 + edge], [y + side - 1 + edge, x, x]];
     const [top, left] = [0, 1].map((at) => Math.min(...rows.map((each) => each[at])));
     const [bottom, right] = [0, 2].map((at) => Math.max(...rows.map((each) => each[at])) + 1);
     map.fitBounds(corners(left, top, right, bottom, ZOOM), { animate: false });
