@@ -21,7 +21,7 @@ def data_state(lake: Lake, others: Iterable[Path] = ()) -> DataState | None:
     published = file_state(lake.snapshot)
     if published is None:
         return None
-    files = (lake.goals, lake.state / "revoked.json", *others)
+    files = (lake.goals, lake.rules, lake.state / "revoked.json", *others)
     folders = (lake.decisions, changes_folder(lake), lake.data_dir / "widgets")
     return (published, highest_number(lake), tuple(map(file_state, files)), *map(entries, folders), *_years(lake))
 

@@ -25,8 +25,10 @@ from strava_pipeline.lake.gold.corrections import (
     words_before,
 )
 from strava_pipeline.lake.gold.matches import MatchDecision
+from strava_pipeline.lake.gold.measured import unmeasured_years
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import if_readable, publish
+from strava_pipeline.lake.gold.rules_file import believe as write_rule
 from strava_pipeline.lake.gold.warehouse import Connection, at_rest
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
@@ -56,6 +58,15 @@ def decide_pair(settings: Settings, one: int, other: int, *, joined: bool | None
     """The same of two; returns whether readers see it already."""
     decide_pairs(settings, one, [other], joined=joined, by=by)
     return _publish_if_free(_lake(settings), lambda: _match(settings))
+
+
+def believe(settings: Settings, device: str | None) -> bool:
+    """Write the rule that a device's heart rate counts wherever it recorded; None takes it out. Returns whether all of it is
+    followed already. Raises UnusableRulesError.
+    """
+    lake = _lake(settings)
+    write_rule(lake, device)
+    return _publish_if_free(lake) and if_readable(lake, unmeasured_years) == {}
 
 
 def _match(settings: Settings) -> None:

@@ -19,7 +19,7 @@ from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
 from strava_pipeline.lake.gold.warehouse import shared_by_thread
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import Wanted
-from strava_pipeline.operations.bests import correct, decide_bests, decide_pair, publish_at_once, take_back
+from strava_pipeline.operations.bests import believe, correct, decide_bests, decide_pair, publish_at_once, take_back
 from strava_pipeline.operations.changes.comparing import months_back
 from strava_pipeline.operations.changes.deciding import Wanted as WantedChange
 from strava_pipeline.operations.changes.deciding import decide_each, seal_of, shown, shown_attempts
@@ -92,6 +92,9 @@ class DashboardPipeline:
 
     def decide_pair(self, one: int, other: int, *, joined: bool | None) -> bool:
         return decide_pair(self.settings, one, other, joined=joined, by=DECIDED_BY)
+
+    def believe(self, device: str | None) -> bool:
+        return believe(self.settings, device)
 
     def correct(self, ids: Collection[int], edit: Edit) -> str | None:
         return correct(self.settings, ids, edit, DECIDED_BY).step

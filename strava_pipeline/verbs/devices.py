@@ -26,7 +26,7 @@ def devices(as_json: Json = False) -> None:
         answer = answer_of(read.devices(connection, units), units)
     if not as_json:  # numbers stand in the words
         shown = {"errors": ("device", "words"), "pairs": ("pair", "words", "changes")}
-        answer = {"devices": [*answer["devices"].values()]} | {
+        answer = {"devices": [*answer["devices"].values()], "summary": answer["summary"]} | {
             part: [
                 {"quantity": quantity, **{name: row.get(name, key) for name in names}}
                 for quantity, rows in answer[part].items()

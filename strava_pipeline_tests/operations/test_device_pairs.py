@@ -44,6 +44,7 @@ from strava_pipeline_tests.core.pairs.planted import METRE, START, effort, recor
 from strava_pipeline_tests.lake.bronze import land_streams
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
+from strava_pipeline_tests.serve.dashboard.conftest import served
 
 COMPUTER, WATCH, COPY = 1, -2, -3
 FOUND = {"activity_id": 1, "year": 2024}
@@ -260,6 +261,44 @@ def test_a_rule_takes_the_heart_rate_from_one_device_and_gives_it_back(
 
 
 @pytest.mark.slow
+def test_a_device_is_believed_on_its_page_and_that_is_taken_back(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
+    lake, recorded_ = kept
+    with writing(lake) as connection:
+        sync_file_tracks(lake, connection, 2024, {1: recorded_[COMPUTER]}, {})
+    publish(lake)
+    own = '# mine\n[[rule]]\nwhen.sport = "swim"\nthen.commute = true\n'
+    lake.rules.write_text(own)
+    settings = Settings.load(_env_file=None, data_dir=lake.data_dir, providers_config=lake.data_dir / "none.toml")
+
+    def beats() -> float:
+        with snapshot(lake) as connection:
+            ((found,),) = connection.execute("SELECT average_heartrate FROM activities WHERE id = 1").fetchall()
+            return float(found)
+
+    with served(settings) as made:
+        browser = made.browser()
+
+        def say(device: str) -> tuple[int, str]:
+            answer = browser.post("/devices/believe", data={"device": device})
+            return answer.status_code, browser.get("/devices").text
+
+        assert "Believe one" in browser.get("/devices").text
+        assert say("nobody's")[0] == 404
+        status, text = say("Garmin Forerunner 935 (wrist)")
+        assert (status, "You believe <bdi>Garmin Forerunner 935 (wrist)" in text) == (303, True)
+        assert beats() == pytest.approx(effort()["heartrate"].mean() + 6, abs=1)
+        assert lake.rules.read_text().startswith(own)
+        assert say("polar h10")[0] == 303
+        assert (beats(), lake.rules.read_text().count("[[rule]]")) == (999.0, 2), "another one takes its place"
+        lake.rules.write_text(own.replace("swim", "nothing"))
+        assert (say("polar h10")[0], lake.rules.read_text()) == (503, own.replace("swim", "nothing"))
+        lake.rules.write_text(f'{own}\n[[rule]]\nthen.heartrate_from = "Garmin Forerunner 935 (wrist)"\n')
+        status, text = say("")
+        assert (status, "You believe" in text, beats()) == (303, False, 999.0)
+        assert lake.rules.read_text().strip() == own.strip()
+
+
+@pytest.mark.slow
 def test_a_run_in_which_nothing_came_follows_a_rule_and_its_end(kept: tuple[Lake, dict[int, SessionKeys]]) -> None:
     lake, recorded_ = kept
     with writing(lake) as connection:
@@ -406,7 +445,7 @@ def test_a_change_is_told_once_and_again_only_when_there_is_another(tmp_path: Pa
         pairs(lake, [*drifting, *[6.0] * later])
         told_of(lake, now + timedelta(days=later))
     (told,) = notifications(lake)
-    assert told.message.startswith("Heart rate, since 2024-05-20: b reads 6.")
+    assert told.message.startswith("Heart rate, since 20 May 2024: b reads 6.")
     assert told.link == "/devices"
 
 

@@ -22,6 +22,7 @@ _NO_WATCH = re.compile(
 _WORSE = 1.5  # times the error of the next one, by the ends of their intervals
 _SCATTER = 1.5  # times the other: limits that became half as wide again, or were
 _LEAST_LOST = 0.05  # of the seconds
+_LONG, _TOLD_EFFORTS = 600, 3  # s of an effort, and so many of them tell a difference
 _TOLD_SHARE, _TOLD_LOCKED, _TOLD_SCALE = 0.02, 60, 0.02  # what is worth a word; of the seconds, s, from 1
 
 
@@ -94,6 +95,11 @@ class MetPair:
         return 1 if self.sides[1] == self.numbers["second_by"] else -1
 
     @property
+    def is_told(self) -> bool:
+        """Whether enough efforts are long enough for their difference to be told."""
+        return [each["seconds"] >= _LONG for each in self.numbers["by_effort"]].count(True) >= _TOLD_EFFORTS
+
+    @property
     def name(self) -> str:
         return f"{self.numbers['first_by']} and {self.numbers['second_by']}"
 
@@ -105,6 +111,11 @@ class Devices:
     named: Sequence[Mapping[str, Any]]
     pairs: Mapping[str, Sequence[MetPair]]
     errors: Mapping[str, Mapping[str, DeviceError]]
+
+    def met_in(self, quantity: str) -> list[str]:
+        """The devices that measured it beside another one, by name; without what nothing names."""
+        pairs = (pair.numbers for pair in self.pairs.get(quantity, ()))
+        return sorted({row[by] for row in pairs for by in ("first_by", "second_by") if NAMELESS not in row[by]})
 
 
 def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]], units: Units = "km") -> Devices:
@@ -163,7 +174,7 @@ def changes_of(quantity: str, efforts: Sequence[Mapping[str, Any]]) -> list[Name
 
 
 def change_words(pair: MetPair, each: NamedChange) -> str:
-    """A change as a sentence: `Heart rate, since 2026-03-02: watch reads 6.0 bpm more than strap; before, as much as it.`"""
+    """A change as a sentence: `Heart rate, since 2 March 2026: watch reads 6.0 bpm more than strap; before, as much as it.`"""
     after, before = each.change.after, each.change.before
     if each.of == "difference":
         what = f"{_reads(pair, after)}; before, {_more(pair, before)} it"
@@ -171,7 +182,8 @@ def change_words(pair: MetPair, each: NamedChange) -> str:
         what = f"{pair.name} scatter around each other by {pair.text(after)}, before by {pair.text(before)}"
     else:
         what = f"{pair.name} lack up to {after:.0%} of the seconds, before {before:.0%}"
-    return f"{TITLES[pair.numbers['quantity']]}, since {each.change.since}: {what}."
+    since = f"{each.change.since.day} {each.change.since:%B %Y}"
+    return f"{TITLES[pair.numbers['quantity']]}, since {since}: {what}."
 
 
 def _reads(pair: MetPair, apart: float) -> str:
@@ -185,6 +197,29 @@ def _more(pair: MetPair, apart: float) -> str:
     apart *= pair.sign
     size = pair.text(abs(apart))
     return "as much as" if size == pair.text(0) else f"{size} {'more' if apart > 0 else 'less'} than"
+
+
+def short_words(
+    quantity: str, pairs: Sequence[MetPair], errors: Mapping[str, DeviceError], units: Units
+) -> Sequence[str]:
+    """Who errs and by how much, and since when, a sentence each."""
+    told = [pair for pair in pairs if pair.is_told]
+    if not told:
+        return [f"Too few efforts of two devices to say more: it takes {_TOLD_EFFORTS} of ten minutes."]
+    if told[0].is_distance:
+        return pair_words(told[0])
+    known = sorted((each.value, name) for name, each in errors.items() if each.value is not None)
+    worst = worst_of(errors) if errors else None
+    if known and (worst or len(known) == len(errors)):
+        (least, best), (most, last) = known[0], known[-1]
+        words = [f"{last} errs by {value_text(most, quantity, units)}, {best} by {value_text(least, quantity, units)}."]
+    else:
+        words = [f"{_reads(told[0], told[0].numbers['difference'])}. Two alone don’t say which of them is wrong."]
+    changes = sorted(
+        ((each.change.since, each.of, pair, each) for pair in told for each in pair.changes), key=lambda row: row[:2]
+    )
+    of_worst = [row for row in changes if worst in row[2].sides] or changes
+    return [*words, *(change_words(pair, each) for *_, pair, each in of_worst[:1])]
 
 
 def pair_words(pair: MetPair) -> list[str]:
@@ -257,8 +292,8 @@ def error_words(error: DeviceError, quantity: str, units: Units) -> str:
 
 
 def answer_of(devices: Devices, units: Units) -> dict[str, Any]:
-    """The report for programs, with words in these units: `devices` by name; by quantity `errors` of each one, and `pairs` with
-    each effort by id.
+    """The report for programs, with words in these units: `devices` by name; by quantity `errors` of each one, a `summary`, and
+    `pairs` with each effort by id.
     """
     return {
         "devices": {row["device_name"]: row for row in devices.named},
@@ -267,6 +302,10 @@ def answer_of(devices: Devices, units: Units) -> dict[str, Any]:
                 name: {"words": error_words(each, quantity, units), **asdict(each)} for name, each in errors.items()
             }
             for quantity, errors in devices.errors.items()
+        },
+        "summary": {
+            quantity: " ".join(short_words(quantity, pairs, devices.errors.get(quantity, {}), units))
+            for quantity, pairs in devices.pairs.items()
         },
         "pairs": {
             quantity: {pair.name: _pair_answer(pair) for pair in pairs} for quantity, pairs in devices.pairs.items()

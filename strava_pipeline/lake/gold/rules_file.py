@@ -20,14 +20,16 @@ from datetime import time
 from typing import Any
 
 import duckdb
+import tomlkit
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.facts import Fact, ok, problem
 from strava_pipeline.core.sports import GROUP_OF, SPORTS
 from strava_pipeline.core.text import counted
-from strava_pipeline.environment.setting_files import read_toml
+from strava_pipeline.environment.setting_files import file_text, read_toml, replace_file
 from strava_pipeline.lake.gold.corrections import Word, checked_words
 from strava_pipeline.lake.gold.sessions import first_line
+from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 
 RULES = "rules"
@@ -99,8 +101,9 @@ def _rule(number: int, entry: Mapping[str, Any]) -> Rule:
         raise MisuseError(
             f"{', '.join(sorted(unknown)) or 'title'}: a rule has a title, which is a text, when and then"
         )
-    when = {name: _condition(name, value) for name, value in _table(entry, "when", CONDITIONS).items()}
     given = dict(_table(entry, "then", GIVES))
+    asked = {} if given.keys() == {HEARTRATE} and "when" not in entry else _table(entry, "when", CONDITIONS)
+    when = {name: _condition(name, value) for name, value in asked.items()}
     leads = {HEARTRATE: _text(given.pop(HEARTRATE))} if HEARTRATE in given else {}
     then: Mapping[str, Word] = leads | (checked_words(given) if given or not leads else {})
     for name in (name for name, value in then.items() if value is None or (name == "counts" and value)):
@@ -122,6 +125,46 @@ def _condition(name: str, value: Any) -> Any:
     if (found := read(value)) is None:
         raise MisuseError(f"when.{name}: not {form}")
     return found
+
+
+def _is_believing(entry: Mapping[str, Any]) -> bool:
+    """Whether a rule of the file says of all activities whose heart rate counts."""
+    return "when" not in entry and entry["then"].keys() == {HEARTRATE}
+
+
+def believed_device(lake: Lake) -> str | None:
+    """The device whose heart rate counts wherever it recorded beside another one. Raises UnusableRulesError."""
+    document = read_toml(lake.rules, dict, UnusableRulesError) if rules_of(lake) else None
+    return next((entry["then"][HEARTRATE] for entry in (document or {}).get("rule", ()) if _is_believing(entry)), None)
+
+
+def believe(lake: Lake, device: str | None) -> None:
+    """Write the rule that says so into rules.toml, last; None takes it out. All else in the file stays.
+
+    Raises UnusableRulesError if the file can't be used, or would not say just this.
+    """
+    with locked(lake, RULES, who="the dashboard"):
+        believed, before = believed_device(lake), file_text(lake.rules)
+        if believed == device:
+            return
+        if believed is not None:
+            document = tomlkit.parse(before)
+            rules: list[Any] = document["rule"]
+            del rules[next(place for place, each in enumerate(rules) if _is_believing(each))]
+            after = tomlkit.dumps(document)
+        else:
+            after = before
+        if device is not None:
+            text = tomlkit.item(device).as_string()
+            after = f'{after.rstrip()}\n\n[[rule]]\ntitle = "The heart rate to believe"\nthen.{HEARTRATE} = {text}\n'.lstrip()
+        replace_file(lake.rules, before, after, is_private=True)
+        try:
+            is_said = believed_device(lake) == device
+        except UnusableRulesError:
+            is_said = False
+        if not is_said:
+            replace_file(lake.rules, after, before, is_private=True)
+            raise UnusableRulesError(f"{lake.rules} can't be changed as it is written; change it yourself.")
 
 
 def _faulty_patterns(rules: Sequence[Rule]) -> Iterator[str]:

@@ -24,7 +24,7 @@ SELECT
     sum(second_locked)::BIGINT AS second_locked,
     arg_max(activity_id, on_day) AS newest_id,
     list(struct_pack(
-        day := on_day, activity_id := activity_id, difference := difference, mean := mean_difference, spread := spread,
+        day := on_day, activity_id := activity_id, seconds := seconds, difference := difference, mean := mean_difference, spread := spread,
         dropouts := greatest(first_dropouts, second_dropouts)
     ) ORDER BY on_day, activity_id) AS by_effort
 FROM recording_pairs AS pair

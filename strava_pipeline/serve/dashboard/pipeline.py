@@ -53,6 +53,12 @@ class Pipeline(Protocol):
     def decide_pair(self, one: int, other: int, *, joined: bool | None) -> bool:
         """Record whether two activities are one; None: the evidence decides again. Returns whether readers see it already."""
 
+    def believe(self, device: str | None) -> bool:
+        """Write the rule whose heart rate counts where several recorded it; None takes it out. Returns whether readers see it.
+
+        Raises UnusableRulesError.
+        """
+
     def correct(self, ids: Collection[int], edit: Edit) -> str | None:
         """Record what a person says of activities; returns the step to take it back by, or None. Raises MisuseError."""
 
