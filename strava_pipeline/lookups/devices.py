@@ -9,7 +9,7 @@ import polars as pl
 
 from strava_pipeline.core.insights.goals import Units
 from strava_pipeline.core.pairs.agreement import LIMITS
-from strava_pipeline.core.pairs.report import TITLES, Devices, devices_of
+from strava_pipeline.core.pairs.report import TITLES, Devices, devices_of, is_program
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.made.recording_pairs import turned
 from strava_pipeline.lake.made.tracks import points_of
@@ -23,7 +23,8 @@ from strava_pipeline.lookups.track_points import TrackPoints, thinned
 def devices(connection: Connection, units: Units = "km") -> Devices:
     """The report of the athlete's devices, in words of these units."""
     met = rows_of(connection, "device_pairs", {"limits": LIMITS}, owner=sql("owner"))
-    return devices_of(rows_of(connection, "devices", {}), met, units)
+    named = [{**row, "is_program": is_program(row["device_name"])} for row in rows_of(connection, "devices", {})]
+    return devices_of(named, met, units)
 
 
 def recordings_of(connection: Connection, activity_id: int) -> Sequence[Values]:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
@@ -15,6 +16,13 @@ _ALL = {**QUANTITIES, **DISTANCES}
 TITLES = {name: each.title for name, each in _ALL.items()}
 NAMELESS = "without a name"  # how the name of a device begins that nothing names
 _WRIST = " (wrist)"
+_PROGRAM = re.compile(
+    r"\b(zwift|rouvy|mywhoosh|trainerroad|trainerday|bkool|kinomap|fulgaz|systm|peloton|strava|komoot|runkeeper|endomondo|runtastic|"
+    r"mapmyride|mapmyrun|opentracks|fitotrack|gadgetbridge|gpslogger|oruxmaps|osmand|locus|health ?kit|apple health|google fit|"
+    r"garmin connect|ridewithgps|ride with gps|intervals|basecamp|gpx|tcx)\b",
+    re.IGNORECASE,
+)
+"""Names of programs and services that write files, and measure nothing themselves."""
 _NO_WATCH = re.compile(
     r"\b(edge|bolt|roam|ace|karoo|rider|rox|dura|h[679]|h10|verity|oh1|hrm|tickr|rhythm|rouvy|zwift)\b", re.IGNORECASE
 )
@@ -104,18 +112,25 @@ class MetPair:
         return f"{self.numbers['first_by']} and {self.numbers['second_by']}"
 
 
+def is_program(name: str) -> bool:
+    """Whether a name is that of a program or a service, as `ZWIFT`."""
+    return _PROGRAM.search(name) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Devices:
-    """All that is known of an athlete's devices. `named`: those that sources name; `errors`: by quantity and device."""
+    """What is known of the devices. `named`: those that sources name, also programs; `errors`: by quantity and device."""
 
     named: Sequence[Mapping[str, Any]]
     pairs: Mapping[str, Sequence[MetPair]]
     errors: Mapping[str, Mapping[str, DeviceError]]
 
     def met_in(self, quantity: str) -> list[str]:
-        """The devices that measured it beside another one, by name; without what nothing names."""
-        pairs = (pair.numbers for pair in self.pairs.get(quantity, ()))
-        return sorted({row[by] for row in pairs for by in ("first_by", "second_by") if NAMELESS not in row[by]})
+        """The devices that measured it beside another one, that with the least error first; without what nothing names."""
+        pairs, errors = (pair.numbers for pair in self.pairs.get(quantity, ())), self.errors.get(quantity, {})
+        names = {row[by] for row in pairs for by in ("first_by", "second_by") if NAMELESS not in row[by]}
+        known = {name: each.value for name, each in errors.items() if each.value is not None}
+        return sorted(names, key=lambda name: (known.get(name, inf), name))
 
 
 def devices_of(named: Sequence[Mapping[str, Any]], rows: Iterable[Mapping[str, Any]], units: Units = "km") -> Devices:
@@ -211,10 +226,13 @@ def short_words(
     known = sorted((each.value, name) for name, each in errors.items() if each.value is not None)
     worst = worst_of(errors) if errors else None
     if known and (worst or len(known) == len(errors)):
-        (least, best), (most, last) = known[0], known[-1]
-        words = [f"{last} errs by {value_text(most, quantity, units)}, {best} by {value_text(least, quantity, units)}."]
+        (_, best), (_, last) = known[0], known[-1]
+        least, most = (value_text(value, quantity, units) for value, _ in (known[0], known[-1]))
+        words = [f"{last} errs by {most}, {best} by {least}." if least != most else f"None errs by more than {most}."]
     else:
-        words = [f"{_reads(told[0], told[0].numbers['difference'])}. Two alone don’t say which of them is wrong."]
+        reads = _reads(told[0], told[0].numbers["difference"])
+        is_one = "reads as much as" in reads
+        words = [f"{reads}.{'' if is_one else ' Two alone don’t say which of them is wrong.'}"]
     changes = sorted(
         ((each.change.since, each.of, pair, each) for pair in told for each in pair.changes), key=lambda row: row[:2]
     )

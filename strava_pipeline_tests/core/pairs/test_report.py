@@ -12,8 +12,10 @@ from strava_pipeline.core.pairs.report import (
     chart_lines,
     devices_of,
     error_words,
+    is_program,
     mean_text,
     pair_words,
+    short_words,
     value_text,
 )
 
@@ -104,3 +106,29 @@ def test_a_chart_says_of_a_wrist_what_the_words_say_of_it() -> None:
     )
     lines = chart_lines(pair)
     assert (lines["value"], lines["low"], lines["high"]) == ([6.0], [pytest.approx(3.04)], [pytest.approx(6.96)])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("ZWIFT", True),
+        ("Strava GPX", True),
+        ("Garmin Edge 530", False),
+        ("Wahoo ELEMNT ROAM", False),
+        ("Polar H10", False),
+    ],
+)
+def test_a_program_is_no_device(name: str, *, expected: bool) -> None:
+    assert is_program(name) is expected
+
+
+def test_a_difference_takes_three_efforts_of_ten_minutes() -> None:
+    effort = {"day": DAY, "activity_id": 1, "difference": 6.0, "mean": 6.0, "spread": 2.0, "dropouts": 0.0}
+    numbers = {"quantity": "heartrate", "first_by": "strap", "second_by": "watch (wrist)", "difference": 6.0}
+    few, enough = (
+        MetPair(numbers | {"by_effort": [{**effort, "seconds": 600}] * 2 + [{**effort, "seconds": last}]}, ())
+        for last in (599, 600)
+    )
+    assert short_words("heartrate", [few], {}, "km")[0].startswith("Too few efforts")
+    (said,) = short_words("heartrate", [enough], {}, "km")
+    assert said == "watch (wrist) reads 6.0 bpm more than strap. Two alone don’t say which of them is wrong."
