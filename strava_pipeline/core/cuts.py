@@ -54,7 +54,7 @@ def clock_seconds(text: str) -> float:
     """
     parts = text.strip().split(":")
     if not 2 <= len(parts) <= 3 or not all(part.isascii() and part.isdecimal() and len(part) <= 4 for part in parts):
-        raise MisuseError("A time since the start is written as h:mm:ss or m:ss, such as 1:02:05.")
+        raise MisuseError("A time is written as h:mm:ss or m:ss, such as 1:02:05.")
     return float(sum(int(part) * 60**place for place, part in enumerate(reversed(parts))))
 
 

@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import orjson
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.insights import BESTS, LOADS
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -183,6 +184,15 @@ class ActivityPage:
     activities: Mapping[int, Values]
     totals: Values
     next: After | None
+
+
+def selected_ids(connection: Connection, selection: Selection, most: int) -> list[int]:
+    """The ids of all selected activities. Raises MisuseError if there are more than `most`."""
+    query = f"SELECT id FROM ({selection.statement()}) LIMIT {most + 1}"
+    found = [one for (one,) in connection.execute(query, selection.wanted).fetchall()]
+    if len(found) > most:
+        raise MisuseError(f"More than {most:,} activities are like that. Filter further.")
+    return found
 
 
 def activity_page(

@@ -1,5 +1,6 @@
 """An activity. Values are those of `/api/activities/ID`. The list of activities stands in pages_list.py."""
 
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -30,7 +31,7 @@ from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
-from strava_pipeline.serve.dashboard.words_form import choices, edit_of_activity, last_step
+from strava_pipeline.serve.dashboard.words_form import choices, edit_of_activity, last_step, word_text
 
 router = APIRouter(include_in_schema=False)
 
@@ -68,12 +69,12 @@ def decide_bests(
 
 
 @router.post("/activities/{activity_id}/words", response_model=None)
-def correct(pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response:
+def correct(request: Request, pipeline: CurrentPipeline, found: Found, fields: Fields) -> Response:
     """Record what the athlete says of an activity; or take back what was said in a step."""
     if step := first_of(fields, "step"):
         pipeline.take_back(step)
         return RedirectResponse(f"/activities/{found.id}", 303)
-    edit = edit_of_activity(fields)
+    edit = edit_of_activity(fields, site_of(request).units)
     done = pipeline.correct([found.id], edit) if edit else None
     if edit and edit.words.get("deleted"):  # it has no page any more; the list offers to take it back
         return RedirectResponse(f"/activities?step={done}", 303)
@@ -106,6 +107,7 @@ def _own(request: Request, snapshot: Connection, lake: Lake, found: FoundActivit
         "step": last_step(request, snapshot, lake),
         "ruled": {name: rule for name, rule in ruled.items() if name not in words},
         "tags": words.get("tags", tags),
+        "text_of": partial(word_text, words, units=site_of(request).units),
         **choices(snapshot, words.get("gear")),
     }
 

@@ -8,7 +8,7 @@ from starlette.responses import RedirectResponse, Response, StreamingResponse
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.lookups.activities import known_activities
-from strava_pipeline.lookups.activity_list import activity_page, choices_of, selected_rows, selection_sql
+from strava_pipeline.lookups.activity_list import activity_page, choices_of, selected_ids, selected_rows, selection_sql
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
@@ -17,6 +17,7 @@ from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, S
 from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
 
 router = APIRouter(include_in_schema=False)
+MOST_OF_FILTER = 5_000  # activities that are corrected at once
 
 
 @router.get("/activities", dependencies=[KEPT])
@@ -42,6 +43,8 @@ def correct(snapshot: Snapshot, pipeline: CurrentPipeline, asked: AskedList, fie
         pipeline.take_back(step)
     else:
         ids, edit = edit_of_list(fields)
+        if "all" in fields:
+            ids = selected_ids(snapshot, known_selection(asked, snapshot), MOST_OF_FILTER)
         done = pipeline.correct(known_activities(snapshot, ids), edit)
     return RedirectResponse(asked.address(cursor=asked.query.cursor, step=done), 303)
 

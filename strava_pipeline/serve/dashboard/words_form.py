@@ -7,6 +7,8 @@ from typing import Any
 
 from fastapi import Request
 
+from strava_pipeline.core.cuts import clock_seconds
+from strava_pipeline.core.insights.goals import METRES_PER_MILE, Units, clock
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.corrections import OWN, Edit, Word, are_published, words_before
@@ -19,10 +21,12 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 
 MOST = 200  # activities at once
 _SAID = {"": None, "true": True, "false": False}
-_OTHERS = ("tags", "more_tags", "fewer_tags", "shown", "undo", "id")
+_OTHERS = ("tags", "more_tags", "fewer_tags", "shown", "undo", "id", "all")
+_MEASURED = ("distance", "moving_time", "elapsed_time")
+_METRES: Mapping[Units, float] = {"km": 1000.0, "miles": METRES_PER_MILE}
 
 
-def edit_of_activity(fields: Mapping[str, Sequence[str]]) -> Edit | None:
+def edit_of_activity(fields: Mapping[str, Sequence[str]], units: Units) -> Edit | None:
     """What differs from the words that the form showed, which are its field `shown`; None: nothing. Raises ProblemError."""
     try:
         shown = dict(json.loads(first_of(fields, "shown") or "{}"))
@@ -35,7 +39,8 @@ def edit_of_activity(fields: Mapping[str, Sequence[str]]) -> Edit | None:
         said = {name: texts[0] for name, texts in fields.items() if name not in _OTHERS}
         if named := said.pop("new_gear", "").strip():
             said["gear"] = f"{OWN}:{named}"
-        words = {name: _word(name, text) for name, text in said.items() if not _is_same(name, text, shown.get(name))}
+        differs = {name: text for name, text in said.items() if _in_form(name, text) != word_text(shown, name, units)}
+        words = {name: _word(name, text, units) for name, text in differs.items()}
         gone = [tag for tag in tags if printable(tag) not in fields.get("tags", ())]
         edit = Edit(words, _tags(fields, "more_tags"), gone, shown)
     return edit if edit.words or edit.more_tags or edit.fewer_tags else None
@@ -76,14 +81,30 @@ def _tags(fields: Mapping[str, Sequence[str]], name: str) -> list[str]:
     return [tag.strip() for tag in first_of(fields, name).split(",") if tag.strip()]
 
 
-def _word(name: str, text: str) -> str | bool | None:
-    return _SAID.get(text, text) if name in ("commute", "counts", "deleted") else _in_form(name, text)
+def _word(name: str, text: str, units: Units | None = None) -> Word:
+    """`units`: None: of several at once, of which no distance or time is said."""
+    if name in ("commute", "counts", "deleted"):
+        return _SAID.get(text, text)
+    if name not in _MEASURED or units is None:
+        return _in_form(name, text)
+    if not text.strip():
+        return None
+    if name != "distance":
+        return clock_seconds(text)
+    try:
+        return float(text) * _METRES[units]
+    except ValueError:
+        raise ProblemError(400, f"A distance is a number of {units}, such as 12.5.") from None
 
 
-def _is_same(name: str, text: str, word: str | bool | None) -> bool:
-    """Whether a field still has the text that a word has in the form."""
-    held = "" if word is None else str(word).lower() if isinstance(word, bool) else printable(str(word))
-    return _in_form(name, text) == _in_form(name, held)
+def word_text(words: Mapping[str, Any], name: str, units: Units) -> str:
+    """A word as its field of the form has it: a distance in km or miles, a time as h:mm:ss."""
+    word = words.get(name)
+    if word is None:
+        return ""
+    if name in _MEASURED:
+        return clock(word) if name != "distance" else f"{round(word / _METRES[units], 4):g}"
+    return _in_form(name, str(word).lower() if isinstance(word, bool) else printable(str(word)))
 
 
 def _in_form(name: str, text: str) -> str:

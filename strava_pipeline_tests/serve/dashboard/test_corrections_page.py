@@ -117,6 +117,23 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
 
 
 @pytest.mark.dear
+def test_the_form_shows_what_is_recorded_and_takes_a_distance_and_times(site: TestClient, lake: Lake) -> None:
+    text = page(site, "/activities/1")
+    assert 'placeholder="Ride 1"' in text
+    assert 'name="distance" value="" placeholder="20.0 km"' in text
+    assert "as recorded: Ride" in words(text)
+    shown = form(site, "/activities/1", WORDS)
+    typed = {**shown, "distance": "21.5", "moving_time": "55:00", "elapsed_time": "1:10:00"}
+    assert site.post(WORDS, data=typed).status_code == 303
+    assert said(lake) == {1: {"distance": 21_500.0, "moving_time": 3300, "elapsed_time": 4200}}
+    text = page(site, "/activities/1")
+    assert all(each in text for each in ('value="21.5"', 'value="55:00"', 'value="1:10:00"', "21.5 km"))
+    shown = form(site, "/activities/1", WORDS)
+    assert site.post(WORDS, data={**shown, "moving_time": ""}).status_code == 303
+    assert said(lake) == {1: {"distance": 21_500.0, "elapsed_time": 4200}}
+
+
+@pytest.mark.dear
 def test_gear_that_no_source_has_gets_a_name_of_one_s_own(site: TestClient, lake: Lake) -> None:
     assert site.post(WORDS, data={**NOTHING, "new_gear": " My <bike> "}).status_code == 303
     assert said(lake) == {1: {"gear": "own:My <bike>"}}
@@ -204,6 +221,10 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
     assert back.startswith("/activities?sport=Ride&order=asc&step=")
     word = {"gear": "garmin:9", "commute": True, "tags": ["race"]}
     assert said(lake) == {1: word, 2: word}
+    every = site.post(action, data={**ticked, "all": "true"}).headers["location"]
+    assert said(lake) == {1: word, 2: word, 3: word}
+    site.post(action, data={"step": every.rpartition("=")[2]})
+    assert said(lake) == {1: word, 2: word}
     text = page(site, back)
     assert ("2 activities corrected. Undo" in words(text), "New bike" in text) == (True, True)
     step = back.rpartition("=")[2]
@@ -223,7 +244,9 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
         (WORDS, {"sport_type": "Nothing"}, 400),
         (WORDS, {"counts": "maybe"}, 400),
         (WORDS, {"commute": "maybe"}, 400),
-        (WORDS, {"distance": "5"}, 400),
+        (WORDS, {"distance": "far"}, 400),
+        (WORDS, {"distance": "-5"}, 400),
+        (WORDS, {"moving_time": "5"}, 400),
         (WORDS, {"gear": "b1"}, 400),
         (WORDS, {"gear": "strava:b99"}, 400),
         (OF_MANY, {"id": []}, 400),
