@@ -5,7 +5,7 @@ Load and bests come from the published warehouse, time in zones from the Parquet
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from typing import Any
 
@@ -39,12 +39,13 @@ class LoadSeries:
     fatigue: list[float]
     form: list[float]
     estimated_activities: list[int]
+    unmeasured_activities: list[int]
 
 
 def load_series(connection: Connection, athlete_id: int, period: Period) -> LoadSeries | None:
     """Load, fitness, fatigue and form day by day; None if there was no load until the end of the period."""
     days = load_days(connection, athlete_id, period.first, period.until)
-    names = ("on_day", "load", "methods", "fitness", "fatigue", "form", "estimated_activities")
+    names = ("on_day", *(field.name for field in fields(LoadSeries)[1:]))
     return LoadSeries(*([getattr(day, name) for day in days] for name in names)) if days else None
 
 

@@ -29,7 +29,10 @@ from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.table_rules import Finding, refuse_faults, table_findings
 from strava_pipeline.operations.tracking import measure_what_was_said
 
-_LEFT = "left your totals until you say whether it is another one than what counts"
+_ASKS = (
+    "Recordings are in no total until you say whether each is another activity than one that counts. The dashboard's page "
+    "*Pairs that may be one* asks; `strava-pipeline matches list` names them."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +86,11 @@ def match(run: RunContext) -> Matched:
         found = match_activities(connection, run.lake)
         due = sorted(tracks_due(connection).intersection(run.years.all))
         waits = waiting_activities(connection)
-    asking = {f"/activities/{one}" for one in waits}
-    asked = [each for each in notifications(run.lake) if _LEFT in each.message and each.link not in asking]
-    settled = [each.id for each in asked if not waits or " and " not in each.message]  # others may wait still
-    mark_notifications(run.lake, "cleared", settled)
-    if left := sorted(waits - before):
-        others = f" and {counted(len(left) - 1, 'other')}" if len(left) > 1 else ""
-        told = f"Activity {left[0]}{others} {_LEFT}: "
-        notify(run.lake, "warning", f"{told}`strava-pipeline matches list`.", run.now(), link=f"/activities/{left[0]}")
+    asked, new = [each.id for each in notifications(run.lake) if each.message == _ASKS], sorted(waits - before)
+    if new or not waits:
+        mark_notifications(run.lake, "cleared", asked)
+    if new:
+        notify(run.lake, "warning", _ASKS, run.now(), about=f"{_ASKS} {new[0]}", link="/pairs")
     return Matched(merged.inserted + merged.updated, found.activities, found.proposed, found.changed, due)
 
 

@@ -27,7 +27,8 @@ _WORKBOOK = (
 )
 _NOTHING_READ = (
     "Nothing in it is read: no activity file (FIT, GPX, TCX, KML, KMZ), no list of an export that is known, no JSON of "
-    "Strava's API. Export the activities in one of these forms, and import those."
+    "Strava's API. Export the activities in one of these forms, and import those. Days and nights of Garmin's and Apple Health's "
+    "exports are read where that is switched on: on the dashboard's page *Body*."
 )
 _EMPTY_LIST = "Its list holds no activity that can be read."
 

@@ -220,7 +220,7 @@ def _about(each: PacedMeasure, year: Year, units: Units, before: PacedMeasure | 
     so_far = "" if year.is_over else " so far"
     about = f"{amount(each.total)} in {year.number}{so_far}"
     if before is not None:
-        then = before.series[min(len(before.series), year.days) - 1]
+        then = before.by_same_day(year)
         about += f", {amount(then)} {'in' if year.is_over else 'by this day of'} {year.number - 1}"
     return about if year.is_over else f"{about}; on the way to {amount(each.projected)}"
 

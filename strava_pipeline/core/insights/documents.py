@@ -114,6 +114,7 @@ class LoadDay:
     load: float | None
     methods: Sequence[str] | None = None
     estimated_activities: int = 0
+    unmeasured_activities: int = 0
 
 
 @dataclass(frozen=True, slots=True)

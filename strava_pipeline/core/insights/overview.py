@@ -27,8 +27,7 @@ def year_numbers(summary: YearSummary) -> list[YearNumber]:
     found = []
     for measure in MEASURES:
         amount, last = float(getattr(totals, measure.name) or 0.0), before.get(measure.name)
-        place = summary.year.days if summary.year is not None else 0
-        then = last.series[min(len(last.series), place) - 1] if last is not None and place else None
+        then = last.by_same_day(summary.year) if last is not None and summary.year is not None else None
         if not (amount or then or measure.name == "activities"):
             continue
         text = amount_text(measure.name, amount, summary.units)

@@ -106,6 +106,11 @@ class PacedMeasure:
     def total(self) -> float:
         return self.series[-1]
 
+    def by_same_day(self, year: Year) -> float:
+        """The amount of this year, all of which is over, by the same day as `year`, the next one, has come to."""
+        is_late = (year.until.month, year.until.day) > (2, 28)
+        return self.series[year.days + is_late * (len(self.series) - year.length) - 1]
+
 
 def pace_measures(days: Iterable[Day], year: Year, goals: Goals, units: str) -> list[PacedMeasure]:
     """The pace of every group with activities or a goal, and of all groups together, for each measure with data or a goal.

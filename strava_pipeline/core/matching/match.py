@@ -277,8 +277,9 @@ def _members(activities: pl.DataFrame, groups: Groups, sources: Sequence[str]) -
     )
     lacks = pl.when(pl.col("source") == FILE).then(-pl.col("quantities"))  # as the device wrote it
     longest = pl.col("elapsed").max().over("group", "rank")
-    # a hashed id says nothing of which was first
-    whole = pl.when(pl.col("source") == FILE).then(WHOLE.value).when(pl.col("id") < 0).then(PROBABLE_TOGETHER.value)
+    whole = (
+        pl.when(pl.col("source") == FILE).then(WHOLE.value).otherwise(PROBABLE_TOGETHER.value)
+    )  # as while a person is asked
     ordered = (
         pl.DataFrame({"id": list(of), "group": list(of.values())}, schema=schema)
         .join(activities, on="id")

@@ -4,6 +4,7 @@ SELECT
     counted.on_day,
     CASE WHEN is_told THEN track.efficiency END AS efficiency,
     CASE WHEN is_told THEN track.efficiency_by END AS efficiency_by,
+    track.normalized_power,
     CASE WHEN is_told THEN track.decoupling END AS decoupling,
     CASE WHEN is_told THEN track.decoupling_absent ELSE 'no_power' END AS decoupling_absent
 FROM (

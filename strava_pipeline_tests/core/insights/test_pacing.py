@@ -4,7 +4,9 @@ from datetime import date, timedelta
 
 import pytest
 
+from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.insights.pacing import (
+    Day,
     Year,
     achieved_on,
     cumulative,
@@ -13,6 +15,7 @@ from strava_pipeline.core.insights.pacing import (
     goal_progress,
     latest_day,
     momentum,
+    pace_measures,
     pacing,
     projection,
     required,
@@ -141,3 +144,27 @@ def test_how_a_goal_stands() -> None:
     year, series = Year(2025, date(2025, 1, 2)), [10.0, 30.0]
     stands = goal_progress(365, series, year)
     assert (stands.ahead, stands.required, stands.achieved_on) == (pytest.approx(28), pytest.approx(335 / 363), None)
+
+
+@pytest.mark.parametrize(
+    ("until", "day"),
+    [
+        (date(2017, 12, 31), date(2016, 12, 31)),
+        (date(2017, 3, 1), date(2016, 3, 1)),
+        (date(2017, 2, 28), date(2016, 2, 28)),
+        (date(2016, 2, 29), date(2015, 2, 28)),
+        (date(2016, 12, 31), date(2015, 12, 31)),
+        (date(2019, 7, 4), date(2018, 7, 4)),
+    ],
+)
+def test_the_year_before_is_compared_by_the_same_day_also_around_a_leap_year(until: date, day: date) -> None:
+    before = Year(day.year, date(day.year, 12, 31))
+    (paced,) = [
+        each
+        for each in pace_measures([Day(day, "ride", (1,), 1000.0, None, None)], before, Goals(), "km")
+        if (each.group, each.measure) == ("ride", "distance_m")
+    ]
+    assert paced.by_same_day(Year(until.year, until)) == 1000.0
+    assert paced.by_same_day(Year(until.year, until - timedelta(days=1))) == (
+        1000.0 if until == date(2016, 2, 29) else 0.0
+    )

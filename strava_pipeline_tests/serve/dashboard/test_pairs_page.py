@@ -79,6 +79,19 @@ def test_what_is_said_of_a_pair_is_followed_at_once_and_undone(
     assert "One: count it once" in words(page(site, "/pairs"))
 
 
+def test_the_one_that_counts_goes_on_counting_when_both_are_one(tmp_path: Path, new_lake: NewLake) -> None:
+    lake = new_lake(tmp_path / "data")
+    long = activity(2, "2025-05-01T08:00", name="Whole", elapsed_time=6000, moving_time=5900, distance=30_000.0)
+    put(lake, [activity(1, "2025-05-01T08:00", name="Half"), long])
+    with writing(lake) as connection:
+        match_activities(connection, lake)
+    publish(lake)
+    with served(settings_of(tmp_path), time=NOW) as made:
+        assert counted(lake) == [2], "it is longer"
+        assert "one, counted once" in say(made.browser(), "one")
+        assert counted(lake) == [2]
+
+
 def test_a_run_at_work_is_not_waited_for(site: TestClient, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("strava_pipeline.operations.bests._PATIENCE", 0.0)
     with writing(lake):

@@ -1,7 +1,7 @@
 -- Load, fitness, fatigue and form of each day from $first to $until, and the methods of the day's loads; carried on through the rest since
 -- the last activity, which may lie before.
 WITH known AS (
-    SELECT on_day, fitness, fatigue, form, load, methods, estimated_activities
+    SELECT on_day, fitness, fatigue, form, load, methods, estimated_activities, unmeasured_activities
     FROM training_load
     WHERE athlete_id = $athlete_id AND on_day <= $until
 ),
@@ -11,7 +11,7 @@ last AS (
 rest AS (
     SELECT *, unnest(range(1, $until - on_day + 1)) AS days FROM last
 )
-SELECT on_day, fitness, fatigue, form, load, methods, estimated_activities FROM known WHERE on_day >= $first
+SELECT on_day, fitness, fatigue, form, load, methods, estimated_activities, unmeasured_activities FROM known WHERE on_day >= $first
 UNION ALL
 SELECT
     on_day + days::INTEGER AS day,
@@ -20,6 +20,7 @@ SELECT
     fitness_then - fatigue_then,
     0,
     NULL,
+    0,
     0
 FROM rest
 WHERE day >= $first
