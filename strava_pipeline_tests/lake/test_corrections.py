@@ -8,7 +8,8 @@ import pytest
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import CorrectionDecision, checked_words
-from strava_pipeline.lake.gold.publish import publish, snapshot
+from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -113,3 +114,32 @@ def test_an_activity_is_of_the_gear_that_a_person_names_alone(lake: Lake) -> Non
 def test_what_cannot_be_said_is_refused(words: dict[str, Any]) -> None:
     with pytest.raises(MisuseError):
         checked_words(words)
+
+
+@pytest.mark.parametrize(
+    ("first", "other", "shown"),
+    [
+        ("29.10.2026", "Volcano climb", "Volcano climb"),
+        ("Hills", "Volcano climb", "Hills"),
+        ("Morning Ride", "29.10.2026", "Morning Ride"),
+        ("Wien Hike", "Up there", "Up there"),
+        (None, "Morning Ride", "Morning Ride"),
+    ],
+)
+def test_a_name_that_a_person_wrote_stands_before_a_services_own_at_once(
+    lake: Lake, first: str | None, other: str, shown: str
+) -> None:
+    near = {"start_latlng": [48.21, 16.37]}
+    rows = [activity(1, "2025-05-01T08:00", name=first, **near), activity(2, "2025-05-01T08:00", name=other, **near)]
+    put(lake, rows)
+    put(
+        lake,
+        [{"id": one, "activity_id": 1, "place": one - 1, "source": "strava"} for one in (1, 2)],
+        "activity_members",
+    )
+    publish(lake)
+    with snapshot(lake) as connection:
+        found = connection.execute("SELECT name FROM activities UNION ALL SELECT name FROM activity_list").fetchall()
+    assert found == [(shown,)] * 2
+    with writing(lake) as connection:
+        assert not is_publish_due(connection, lake)

@@ -193,6 +193,11 @@ ASSUMED_STARTS = Table(
         Column("start_date_local", Kind.WALL, "start, as the athlete's clock would have shown it"),
     ),
 )
+DEFAULT_NAMES = Table(
+    "default_names",
+    "Rows of activities with several names whose name a service or a device gave by itself: what a person wrote elsewhere leads.",
+    (Column("id", Kind.BIGINT, "the row, by its id in `activity_sources`", key=True),),
+)
 THRESHOLDS_BY_DATE = Table(
     "thresholds_by_date",
     "The athlete's thresholds and zones in each group of sports, and when: what goals.toml says, completed by earlier entries.",
@@ -288,6 +293,7 @@ PUBLISH_TABLES: dict[str, Table] = {
         RULED,
         DISMISSED_BESTS,
         ASSUMED_STARTS,
+        DEFAULT_NAMES,
         COMPUTED_VALUES,
         TRACK_BESTS,
         CUT_VALUES,

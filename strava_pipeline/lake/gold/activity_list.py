@@ -29,12 +29,11 @@ _TOWNS = "towns"  # which file of towns the names are of
 
 def sync_list(connection: Connection) -> bool:
     """Update the tables from the warehouse; returns whether they were outdated. Runs after everything else that a
-    publish fills.
+    publish fills, `name_places` too.
     """
     if is_list_current(connection):
         return False
     with transaction(connection):
-        _name_places(connection)
         connection.execute(list_statement())
         for name, columns in _READ_OFTEN.items():
             connection.execute(f"CREATE TEMP TABLE {name} AS SELECT {columns} FROM strava.main.{name}")
@@ -68,7 +67,7 @@ def _towns_digest() -> str:
     return hashlib.blake2b(TOWNS_FILE.read_bytes(), digest_size=8).hexdigest()
 
 
-def _name_places(connection: Connection) -> None:
+def name_places(connection: Connection) -> None:
     """Give each place where an activity begins its town, and delete other places. The file of towns takes 10 ms to read."""
     if notes(connection, _TOWNS).get(_TOWNS) != _towns_digest():
         connection.execute(f"DELETE FROM {NEAR_TOWNS.name}")

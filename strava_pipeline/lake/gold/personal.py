@@ -4,14 +4,23 @@ An unusable goals.toml counts as empty here; `goals check`, `doctor` and the che
 it.
 """
 
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from strava_pipeline.core.changes.linked_gear import LinkedGear
+from strava_pipeline.core.changes.names import is_default_name
 from strava_pipeline.core.insights.goals import Goals
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables.gear import CORRECTIONS, GEAR_ITEMS, GEAR_LINKS, GEAR_SERVICES
-from strava_pipeline.core.tables.insights import ASSUMED_STARTS, ATHLETE_BY_DATE, DISMISSED_BESTS, THRESHOLDS_BY_DATE
+from strava_pipeline.core.tables.insights import (
+    ASSUMED_STARTS,
+    ATHLETE_BY_DATE,
+    DEFAULT_NAMES,
+    DISMISSED_BESTS,
+    THRESHOLDS_BY_DATE,
+)
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.activity_list import name_places
 from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.measured import note_unmeasured
@@ -35,6 +44,8 @@ class BestsDecision(Decision):
 
 def sync_goals(connection: Connection, lake: Lake) -> bool:
     """Update the tables from goals.toml, decisions and rules.toml; returns whether anything changed, which is then published."""
+    with transaction(connection):
+        name_places(connection)
     if due := differing_goals(connection, lake):
         with transaction(connection):
             for name, rows in due.items():
@@ -64,6 +75,7 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
         DISMISSED_BESTS.name: [(one,) for one in dismissed_activities(connection, lake)],
         **linked_gear(connection, lake),
         **correction_rows(connection, lake),
+        DEFAULT_NAMES.name: _default_names(connection, lake),
         ASSUMED_STARTS.name: connection.execute(sql("assumed_starts").format(owner=sql("owner"))).fetchall(),
     }
     return {
@@ -71,6 +83,24 @@ def differing_goals(connection: Connection, lake: Lake) -> dict[str, list[Row]]:
         for name, rows in (_rows(goals) | others).items()
         if connection.execute(f"SELECT * FROM {name} ORDER BY ALL").fetchall() != rows
     }
+
+
+def _default_names(connection: Connection, lake: Lake) -> list[Row]:
+    """The rows of DEFAULT_NAMES."""
+    rows = connection.execute(sql("names_of_several")).fetchall()
+    by_hand = frozenset(name for name in lake.listed_sources if spec_of(name).by_hand)
+    return _given_by_services(
+        tuple((*row, tuple(places or ()), tuple(towns or ())) for *row, places, towns in rows), by_hand
+    )
+
+
+@lru_cache(maxsize=2)  # of a run, which asks several times: each name takes some 10 µs
+def _given_by_services(rows: tuple[Row, ...], by_hand: frozenset[str]) -> list[Row]:
+    return [
+        (key,)
+        for key, source, name, place, places, towns in rows
+        if is_default_name(name, places=places, towns=towns, can_be_any=not place and source not in by_hand)
+    ]
 
 
 def linked_gear(connection: Connection, lake: Lake) -> dict[str, list[Row]]:

@@ -21,7 +21,7 @@ FULL JOIN ruled USING (activity_id);
 
 -- One row per activity: that of the best source, which the others fill in where it says nothing ({{filling}}, {{filled}} and
 -- {{imported}} are made of core/sources.py). Name and gear are those of the first source that gives any, in the order that a note
--- has; gear that is a text stands in lower case (`gear_items`);
+-- has, names that a person wrote first; gear that is a text stands in lower case (`gear_items`);
 -- a person's own word or rule (`own_values`) is before all of them, and what a person left of a track (`cut_values`) before any
 -- source. Whether it is gone is for the best source to say, or a person. `has_time`: whether start_date_local is a moment: no day
 -- alone, nothing hidden, no noon of a sheet. `counts`: false for drives, and legs of what counts as a whole, by a source's word or by
@@ -41,8 +41,8 @@ matched AS (
         {filling},
         arg_min({said_time}, member.place) FILTER (said.start_date IS NOT NULL) AS has_time,
         bool_or(lower(coalesce(said.sport_type, said.type, said.extra ->> '$.sport')) IN ({drives})) AS is_drive,
-        -- a name that a service gives by itself ("Morning Ride") counts like any other; here it would be passed over
-        arg_min(said.name, member.naming) FILTER (trim(said.name) <> '') AS name,
+        -- a name that a service gives by itself ("Morning Ride") counts where nobody wrote one
+        arg_min(said.name, member.naming + if(said.id IN (FROM default_names), 1000000000, 0)) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
         arg_min(struct_pack(id := {said_gear}, source := coalesce(said.gear_source, said.source)), member.naming)
             FILTER ({said_gear} IS NOT NULL AND (said.source NOT IN ({imported}) OR member.place = 0)) AS gear
