@@ -22,7 +22,7 @@ class Pairs:
         decided: the athlete did, whether readers see it already or not.
         left: by these names how many more there are.
         said: what the athlete said.
-        rows: each source's row, by id.
+        rows: each source's row, by id, with the `activity_id` that it is.
     """
 
     open: Sequence[ActivityPair]

@@ -73,7 +73,8 @@ def list_provider_activities(
             try:
                 mode = report.manifest.window.mode
                 named = report.gear_ids | fetch_gear_of_activities(run, source, mode, report.row_hashes)
-                if gear_is_due(run, source, named):
+                # a whole listing has asked for it already
+                if gear_is_due(run, source, named) or (source.spec.has_gear_apart and mode == "all"):
                     answers = len(pull_kind(run, source, "gear"))
             except LimitReachedError as error:
                 ending.stopped = error

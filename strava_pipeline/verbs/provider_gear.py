@@ -53,4 +53,6 @@ def link_gear(settings: Settings, items: list[GearItem]) -> None:
         echo("Nothing was written.")
         raise typer.Exit(1)
     replace_file(path, before, after)
-    echo(f"Written: {counted(len(proposed), 'item')}.")
+    echo(
+        f"Written: {counted(len(proposed), 'item')}. They count once after the next run, such as `strava-pipeline compact`."
+    )

@@ -122,7 +122,7 @@ def test_what_cannot_be_said_is_refused(words: dict[str, Any]) -> None:
         ("29.10.2026", "Volcano climb", "Volcano climb"),
         ("Hills", "Volcano climb", "Hills"),
         ("Morning Ride", "29.10.2026", "Morning Ride"),
-        ("Wien Hike", "Up there", "Up there"),
+        ("Vienna Hike", "Up there", "Up there"),
         (None, "Morning Ride", "Morning Ride"),
     ],
 )

@@ -343,6 +343,7 @@ def test_insights_of_an_activity_are_zones_efficiency_places_and_its_like(lake: 
     assert found.effort == {
         "efficiency": pytest.approx(1.4),
         "efficiency_by": "watts",
+        "normalized_power": 210.0,
         "decoupling": None,
         "decoupling_absent": "short",
     }

@@ -229,7 +229,10 @@ class MatchedActivity:
 
 @dataclass(frozen=True, slots=True)
 class ActivityPair:
-    """Two activities that are or may be the same, or about which a person decided."""
+    """Two activities that are or may be the same, or about which a person decided.
+
+    `waiting_id`: the activity that is in no total until then, while `counted_id` counts; None: both do.
+    """
 
     ids: tuple[int, int]
     sources: tuple[str, str]
@@ -240,6 +243,8 @@ class ActivityPair:
     score: float
     reasons: list[str]
     decided: str | None
+    waiting_id: int | None = None
+    counted_id: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,9 @@ SELECT
     pair.joined,
     pair.score,
     pair.reasons,
-    pair.decided
+    pair.decided,
+    pair.waiting_id,
+    pair.counted_id
 FROM activity_matches AS pair
 JOIN activities_all AS said ON said.id = pair.id
 JOIN activities_all AS other ON other.id = pair.other_id

@@ -1,6 +1,7 @@
 -- What each source says of the activity $id, the best source first; or of the rows with $ids. {has_time}: as in `activities`.
 SELECT
     said.id,
+    said.activity_id,
     said.source,
     said.source_id,
     said.account,

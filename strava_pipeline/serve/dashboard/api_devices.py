@@ -25,7 +25,7 @@ from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite, Snapshot
 
 router = APIRouter(dependencies=[Depends(only_known_parameters)], tags=["devices"])
-_DEVICES = shape("Devices", devices=Rows, errors=dict[str, Rows], pairs=dict[str, Rows])
+_DEVICES = shape("Devices", devices=Rows, errors=dict[str, Rows], summary=dict[str, str], pairs=dict[str, Rows])
 _PAIR = row_shape(
     PAIR_AGREEMENTS,
     sport_type=str | None,

@@ -419,7 +419,11 @@ def test_gear_that_a_listing_could_not_have_is_as_it_was(world: World, path: str
     keys = listed_once(world)
     world.subject.edit(keys[0], "edited")
     world.subject.fail(kind="status", status=status, path=path, times=9)
-    world.pull("all", per_page=50)
+    source = Source("ridewithgps", world.settings, world.run())
+    options = ListingOptions(mode="all", per_page=50)
+    report = list_provider_activities(source._run, source, options, [2024, 2025, 2026], asset="listing")
+    assert str(status) in str(report.metadata["first_problems"]), "status says it"
+    world.merge(source._run)
     assert sorted(world.gold("SELECT gear_id, gear_source, count(*) FROM activities GROUP BY ALL")) == [
         ("254097", "ridewithgps", 5)
     ]
