@@ -159,7 +159,7 @@ def _steps(settings: Settings, lake: Lake, spec: ProviderSpec, limits: list[Fact
             yield ok(operation, text, of=spec.name, values=values)
         else:
             text = f"failed {at_minute(step.at)}: {step.message}"
-            then = "No run goes on before that." if step.needs_login else "The next run goes on there."
+            then = "No run goes on before you log in." if step.needs_login else "The next run goes on there."
             refused = resting_kind(settings, spec.name, "wellness", now) if operation == "wellness" else None
             advice = rest_in_words(spec.name, refused) if refused else f"What came before is kept. {then}"
             yield warning(operation, text, advice, of=spec.name, values=values)

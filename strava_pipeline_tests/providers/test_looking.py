@@ -200,7 +200,7 @@ def test_no_run_goes_on_by_itself_where_only_a_login_helps(
     pull(settings)
     end(settings)
     (advice,) = [each.advice for each in source_facts(settings, AT) if (each.of, each.name) == ("toy", "listing")]
-    assert ("The next run goes on there" in there(advice), "No run goes on before that" in there(advice)) == (
+    assert ("The next run goes on there" in there(advice), "No run goes on before you log in" in there(advice)) == (
         goes_on,
         not goes_on,
     )

@@ -1,4 +1,4 @@
-"""A request in a page's words: its title, and the page from which a person sent it."""
+"""A request in a page's words: its title, and the page that shows its result."""
 
 from dataclasses import dataclass
 
@@ -15,13 +15,13 @@ _ORIGINS = {
     "pull": ("/providers", "Services"),
     "apply_changes": ("/sync", "Sync"),
     "import": ("/", "Overview"),
-    "publish": ("/settings", "Settings"),
+    "publish": ("/", "Overview"),
 }
 
 
 @dataclass(frozen=True, slots=True)
 class ShownRequest:
-    """A request. `origin`: the address and the name of the page that sent it, which shows its result."""
+    """A request. `origin`: the address and the name of a page that shows its result."""
 
     view: RequestView
     title: str

@@ -31,7 +31,7 @@ WANTED: tuple[tuple[Wanted, str, str], ...] = (
     (ApplyWanted(kind="apply_changes", ids=("0f3c",)), "Write changes", "/sync"),
     (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/sync?year=2024"),
     (ImportWanted(kind="import", names=("<b>.fit",)), "Import &lt;b&gt;.fit", "/"),
-    (PublishWanted(kind="publish"), "Use what was saved", "/settings"),
+    (PublishWanted(kind="publish"), "Use what was saved", "/"),
 )
 
 
