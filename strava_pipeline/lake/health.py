@@ -45,6 +45,7 @@ from strava_pipeline.lake.gold.warehouse import (
     revision,
 )
 from strava_pipeline.lake.imports.activities import all_listings
+from strava_pipeline.lake.locks import others_at_work
 from strava_pipeline.lake.paths import Lake, log_of
 
 WORKING, KEYS, PUBLISHED = "working warehouse", "keys", "published warehouse"
@@ -140,11 +141,13 @@ def _published(lake: Lake, current: str | None, now: datetime) -> list[Fact]:
     if is_of_another_version:
         found.append(warning(PUBLISHED, "it has the views of another version.", _PUBLISH))
     is_behind = current is not None and current != held
-    waits = is_behind and bool(waiting_years(lake)) and is_looked_after(lake, now)
+    runs = is_behind and others_at_work(lake, "")
+    waits = runs or (is_behind and bool(waiting_years(lake)) and is_looked_after(lake, now))
     if is_behind and not waits:
         found.append(warning(PUBLISHED, "it is behind the working one.", _PUBLISH))
     equal = "" if current is None or is_behind else ", equal to the working one"
     later = "; what webhook events changed since is published in some minutes" if waits else ""
+    later = "; the run at work publishes what it changed" if runs else later
     return found or [ok(PUBLISHED, f"readable{equal}{later}")]
 
 

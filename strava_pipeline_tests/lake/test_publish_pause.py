@@ -16,6 +16,7 @@ from strava_pipeline.lake.gold.publish_pause import (
 )
 from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.health import PUBLISHED, warehouse_health
+from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import activity, listed, merge
 
@@ -90,5 +91,7 @@ def test_doctor_is_content_with_what_waits_while_somebody_looks_after_it(lake: L
     later = "readable; what webhook events changed since is published in some minutes"
     assert told(timedelta(minutes=1)) == ("ok", later)
     assert told(timedelta(hours=1)) == ("warning", "it is behind the working one.")
+    with live_run(lake, "a-run"):
+        assert told(timedelta(hours=1)) == ("ok", "readable; the run at work publishes what it changed")
     os.utime(lake.publish_looked, (0, 0))
     assert told(timedelta(0))[0] == "warning"
