@@ -59,6 +59,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "route": ("/routes/{route_id}", 1200, 900),
     "tiles": ("/tiles", 1200, 900),
     "gear": ("/gear", 1200, 760),
+    "pairs": ("/pairs", 1200, 900),
     "trips": ("/trips", 1200, 640),
     "services": ("/providers", 1200, 700),
     "backfill": ("/backfill", 1200, 480),

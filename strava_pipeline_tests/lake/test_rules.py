@@ -25,7 +25,7 @@ ROWS = [  # 1 May 2025 was a Thursday
     activity(3, "2025-05-03T01:00", name=None, sport_type="Run", start_latlng=[48.2, 16.3741], distance=None),
     activity(-4, "2025-05-04T12:00", name="Lunch (slow)", source="file", sport_type="Quidditch")
     | {"extra": '{"equipment": "Old shoes"}', "start_date": None},
-    activity(-5, "2025-05-01T08:00", name="By a watch", source="garmin", gear_id="g1") | {"gear_source": "garmin"},
+    activity(-5, "2025-05-01T08:00", name="Afternoon Ride", source="garmin", gear_id="g1") | {"gear_source": "garmin"},
 ]
 MEMBERS = [{"activity_id": 1, "id": key, "place": abs(key) // 5, "source": "-"} for key in (1, -5)]
 

@@ -35,6 +35,7 @@ WITH_STATE = {
     "/providers",
     "/settings",
     "/notifications",
+    "/pairs",
     "/backfill",
     "/requests",
     "/requests/{request_id}",
