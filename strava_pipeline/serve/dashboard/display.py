@@ -84,7 +84,7 @@ def change_value(value: Any, kind: str, units: Units, zone: tzinfo, dates: Dates
             for field, each in given.items()
         )
     if kind == "download_file" and isinstance(value, str):
-        return Markup("as {} has it").format(service(value))
+        return Markup("the file from {}").format(service(value))
     if kind == "update_metadata" and isinstance(value, int):
         return Markup(clock(value))
     return Markup("") if value is None else name(str(value))
@@ -198,8 +198,18 @@ def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_
 
 
 def clocked(text: str, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A sentence whose moments, in `at_minute`'s UTC form, are replaced by clock times in `zone`."""
-    return _AT_MINUTE.sub(lambda found: moment(datetime.fromisoformat(f"{found[1]}+00:00"), zone, dates), text)
+    """A sentence whose days, and moments in `at_minute`'s UTC form, are as a person writes them, in `zone`; `code` stays."""
+
+    def said(found: re.Match[str]) -> str:
+        on, at = found.groups()
+        try:
+            if at:
+                return moment(datetime.fromisoformat(f"{on}{at}+00:00"), zone, dates)
+            return day_text(date.fromisoformat(on or ""), dates)
+        except ValueError:  # code, or no day
+            return found[0]
+
+    return _DAY.sub(said, text)
 
 
 def month(text: str) -> str:
@@ -315,14 +325,33 @@ def file_notes(sessions: Sequence[Mapping[str, Any]], activity: Mapping[str, Any
     return notes + [_ODD[each] for each in _ODD if each in flags]
 
 
-_AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
+_DAY = re.compile(r"`[^`]*`|(?<![\w/.-])(\d{4}-\d\d-\d\d)(?:( \d\d:\d\d) UTC)?(?![\w/-])")
 _CODE = re.compile(r"`([^`]+)`")
 
 
+_PAGES = {
+    "changes list": ("/sync", "Sync"),
+    "changes apply": ("/sync", "Sync"),
+    "devices": ("/devices", "Devices"),
+    "goals check": ("/settings", "Settings"),
+    "matches list": ("/pairs", "Pairs that may be one"),
+    "notifications list": ("/notifications", "Notifications"),
+    "providers pull": ("/providers", "Services"),
+}
+"""What a page does, too, by the command."""
+
+
 def prose(text: str) -> Markup:
-    """A sentence of ours with `commands` between backticks, as in messages of the command line."""
+    """A sentence of ours with `commands` between backticks, as in messages of the command line, or the pages that do the same."""
     parts = _CODE.split(printable(text))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
+    return Markup("").join(_command(part) if at % 2 else part for at, part in enumerate(parts))
+
+
+def _command(text: str) -> Markup:
+    for command, (address, title) in _PAGES.items():
+        if f"{text} ".startswith(f"strava-pipeline {command} "):
+            return Markup('<a href="{}">{}</a>').format(address, title)
+    return Markup("<code>{}</code>").format(text)
 
 
 def service(source: str) -> str:
@@ -359,7 +388,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "instant": lambda value: value.astimezone(UTC).isoformat(),
     "month": month,
     "name": name,
-    "prose": prose,
     "service": service,
     "titled": titled,
     "sport": sport,
@@ -388,8 +416,8 @@ def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
         "change_value": pass_context(
             lambda page, value, kind: change_value(value, kind, page["units"], page["zone"], dates),
         ),
-        "clocked": pass_context(lambda page, text: clocked(text, page["zone"], dates)),
         "day": lambda value: day(value, dates),
+        "prose": pass_context(lambda page, text: prose(clocked(text, page["zone"], dates))),
         "moment": pass_context(
             lambda page, value, has_time=True: moment(value, page["zone"], dates) if has_time else day(value, dates)
         ),

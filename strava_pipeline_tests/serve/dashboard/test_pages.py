@@ -29,10 +29,12 @@ from strava_pipeline.serve.dashboard.display import (
     change_value,
     climb,
     climb_difference,
+    clocked,
     distance,
     file_notes,
     height,
     mark,
+    prose,
     speed,
     whole,
     window,
@@ -196,8 +198,10 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert '<progress max="100" value="87.0"' in text
     assert seen.count("&lt;script&gt;alert(1)") == 1 + 3, "the newest activity, and three of five failures"
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
-    assert "2 pairs of activities may be one strava-pipeline matches list" in seen
+    assert "2 pairs of activities may be one" in seen
     assert "Nothing runs by itself now" in seen
+    services = page(site, "/providers")
+    assert '<dd><a href="/pairs">2 pairs of activities may be one' in services, "which is no fault"
     pings, daily = (
         ScheduleTicks(what=what, ticks=(NOW + pause, NOW + 2 * pause))
         for what, pause in (("Takes in pings.", timedelta(minutes=10)), ("Pulls.", timedelta(hours=16)))
@@ -480,6 +484,10 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     left = mark("cleared", shown)
     assert ("Later" in left, "Note" in left) == (True, False)
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
+    notify(lake, "info", "Seen", NOW, link="http://127.0.0.1:3000/runs/1")
+    notify(lake, "info", "Proposed", NOW, link="strava-pipeline changes list")
+    links = re.findall(r"<p>(<a [^>]*>.*?</a>)</p>", page(site_without_data, "/notifications"))
+    assert [re.sub("<.*?>", "", link) for link in links[1:]] == ["The run in Dagster", "Sync", "Look at it"]
 
 
 @pytest.mark.dear
@@ -658,6 +666,23 @@ def test_years_in_a_row_are_a_range() -> None:
 def test_a_speed_is_said_as_its_sport_says_it() -> None:
     said = [speed(2.5, group, units) for group in ("ride", "run", "swim") for units in ("km", "mi")]
     assert said == ["9.0 km/h", "5.6 mph", "6:40 /km", "10:44 /mi", "0:40 /100 m", "0:40 /100 m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("until 2025-06-30 12:00 UTC; older of 2025-06-01.", "until 30 Jun 2025, 12:00; older of 1 Jun 2025."),
+        (
+            "2024–2025 on 2025-06-01, 2023-02-30, a-2025-06-01.log",
+            "2024–2025 on 1 Jun 2025, 2023-02-30, a-2025-06-01.log",
+        ),
+        ("Type `flow --since 2025-06-01`.", "Type <code>flow --since 2025-06-01</code>."),
+        ("Say so: `strava-pipeline matches list`.", 'Say so: <a href="/pairs">Pairs that may be one</a>.'),
+        ("At once: `strava-pipeline providers pull toy`.", 'At once: <a href="/providers">Services</a>.'),
+    ],
+)
+def test_a_sentence_of_a_run_has_days_as_a_person_writes_them_and_pages_for_commands(text: str, shown: str) -> None:
+    assert prose(clocked(text, UTC)) == shown
 
 
 def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:
