@@ -4,11 +4,10 @@ Services and files write 0 where nothing was measured: a distance, a climb, a he
 measurement (`height`, `temperature`, a difference), it is shown.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, tzinfo
 from functools import partial
 from math import ceil, isfinite
 from typing import Any
@@ -47,6 +46,7 @@ from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.lookups.fitness import Best
 from strava_pipeline.serve.dashboard.names import name, titled
+from strava_pipeline.serve.dashboard.sentences import clocked, day, moment, prose, text_moment
 
 
 def shown(value: Any) -> Any:
@@ -170,10 +170,6 @@ def whole(value: float | None, unit: str = "") -> str:
     return f"{round(value):,} {unit}".rstrip()
 
 
-def day(value: date | datetime | None, dates: Dates) -> str:
-    return day_text(value.date() if isinstance(value, datetime) else value, dates)
-
-
 _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
     DURATION: lambda seconds, _: clock(seconds),
     "distance": distance,
@@ -182,34 +178,6 @@ _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
     "temperature": temperature,
     "total_elevation_gain": climb,
 }
-
-
-def moment(value: datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, a clock time unchanged."""
-    if value is None:
-        return NOTHING
-    local = value if value.tzinfo is None else value.astimezone(zone)
-    return f"{day_text(local.date(), dates)}, {local:%H:%M}"
-
-
-def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A moment that came as a text in ISO, or as a moment."""
-    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone, dates)
-
-
-def clocked(text: str, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A sentence whose days, and moments in `at_minute`'s UTC form, are as a person writes them, in `zone`; `code` stays."""
-
-    def said(found: re.Match[str]) -> str:
-        on, at = found.groups()
-        try:
-            if at:
-                return moment(datetime.fromisoformat(f"{on}{at}+00:00"), zone, dates)
-            return day_text(date.fromisoformat(on or ""), dates)
-        except ValueError:  # code, or no day
-            return found[0]
-
-    return _DAY.sub(said, text)
 
 
 def month(text: str) -> str:
@@ -323,35 +291,6 @@ def file_notes(sessions: Sequence[Mapping[str, Any]], activity: Mapping[str, Any
     notes = [f"Left out of the file, as no values: {left_out}."] if left_out else []
     notes += [_SAID_BY[each] for each in _SAID_BY if each in said]
     return notes + [_ODD[each] for each in _ODD if each in flags]
-
-
-_DAY = re.compile(r"`[^`]*`|(?<![\w/.-])(\d{4}-\d\d-\d\d)(?:( \d\d:\d\d) UTC)?(?![\w/-])")
-_CODE = re.compile(r"`([^`]+)`")
-
-
-_PAGES = {
-    "changes list": ("/sync", "Sync"),
-    "changes apply": ("/sync", "Sync"),
-    "devices": ("/devices", "Devices"),
-    "goals check": ("/settings", "Settings"),
-    "matches list": ("/pairs", "Pairs that may be one"),
-    "notifications list": ("/notifications", "Notifications"),
-    "providers pull": ("/providers", "Services"),
-}
-"""What a page does, too, by the command."""
-
-
-def prose(text: str) -> Markup:
-    """A sentence of ours with `commands` between backticks, as in messages of the command line, or the pages that do the same."""
-    parts = _CODE.split(printable(text))
-    return Markup("").join(_command(part) if at % 2 else part for at, part in enumerate(parts))
-
-
-def _command(text: str) -> Markup:
-    for command, (address, title) in _PAGES.items():
-        if f"{text} ".startswith(f"strava-pipeline {command} "):
-            return Markup('<a href="{}">{}</a>').format(address, title)
-    return Markup("<code>{}</code>").format(text)
 
 
 def service(source: str) -> str:

@@ -21,8 +21,8 @@ from strava_pipeline.lake.requests import BackfillWanted, Request, open_requests
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
 from strava_pipeline.operations.source import BudgetedSource
-from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.serve.dashboard.sentences import moment
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import PAGE, page, words
