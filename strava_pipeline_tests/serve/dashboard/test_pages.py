@@ -29,12 +29,10 @@ from strava_pipeline.serve.dashboard.display import (
     change_value,
     climb,
     climb_difference,
-    clocked,
     distance,
     file_notes,
     height,
     mark,
-    prose,
     speed,
     whole,
     window,
@@ -43,6 +41,7 @@ from strava_pipeline.serve.dashboard.display import (
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.rendering import _templates
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.serve.dashboard.sentences import clocked, prose
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy
@@ -212,6 +211,16 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     goals = dashboard.site.lake.goals
     before = goals.read_text()
     try:
+        goals.write_text(before + "[every_week.all]\ncount = 2\n[every_month.ride]\ndistance_miles = 1e6\n")
+        for path in ("/", "/year/2025"):
+            assert "This week: All, activities: 2 " in (seen := words(page(site, path))), path
+            assert "This month: Ride, distance: 1,000,000 mi 31 days left" in seen, path
+        assert "This week" not in words(page(site, "/year/2024")), "which is over"
+        told = site.get("/api/insights/2025").json()["present_goals"]
+        assert [(each["period"], each["goal"], each["days_left"]) for each in told] == [
+            ("week", 2, 6),
+            ("month", 1e6 * 1609.344, 31),
+        ]
         goals.write_text("units = 3")
         assert 'units: 3 is neither "km" nor "miles"' in unescape(seen := words(page(site, "/")))
         assert "2025 so far" in seen
