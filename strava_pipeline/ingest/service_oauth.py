@@ -90,8 +90,7 @@ class ServiceApplication:
     def missing(self) -> str:
         """The sentence for settings without an application."""
         names = f"{self.prefix}_CLIENT_ID and {self.prefix}_CLIENT_SECRET"
-        steps = f"docs/providers/{self.name}.md shows how to register an app"
-        return f"{names} are not set. {steps}; put both into {env_file()}."
+        return f"{names} are not set. {spec_of(self.name).login_steps} Put both into {env_file()}."
 
     def log_in(self, settings: Settings, clock: ServerClock, request: LoginRequest) -> None:
         """Show the page, read the answer, exchange the code, and save the login, whose token does not end.

@@ -130,7 +130,7 @@ def _changes(settings: Settings, now: datetime) -> Iterator[Fact]:
         yield warning("changes", text, "strava-pipeline changes list", values=values, page="/sync")
     if counts["approved"]:
         text = f"{counted(counts['approved'], 'change')} approved, and not yet written"
-        yield warning("changes", text, "strava-pipeline changes apply", values=values)
+        yield warning("changes", text, "strava-pipeline changes apply", values=values, page="/sync")
     if not counts["proposed"] and not counts["approved"]:
         yield ok("changes", "none waits", values=values)
 

@@ -176,9 +176,7 @@ def resting_kind(settings: Settings, provider: str, kind: Kind, now: datetime) -
 def rest_in_words(provider: str, refused: Refusal) -> str:
     """Until when a kind rests, and what asks for it at once."""
     until = at_minute(refused.at + REFUSED_FOR)
-    return (
-        f"No run asks again before {until}. To ask at once: Pull now, or `strava-pipeline providers pull {provider}`."
-    )
+    return f"No run asks again before {until}. To ask at once: `strava-pipeline providers pull {provider}`."
 
 
 def asked_with(settings: Settings, provider: str) -> str:

@@ -216,13 +216,13 @@ def _refuse_year_before_first(active: "Collection[int]", year: int) -> None:
         raise MisuseError(f"There is no activity in {year}: the first is of {min(active)}, the last of {max(active)}.")
 
 
-_FOR_PROGRAMS = ("athlete_id", "by_month", "units", "ahead", "on_pace", "over", "sport_group", "highest_on")
+_FOR_PROGRAMS = ("reached", "athlete_id", "by_month", "units", "ahead", "on_pace", "over", "sport_group", "highest_on")
 
 
 def _print_year(summary: "YearSummary") -> None:
     from strava_pipeline.core.insights.documents import year_json
     from strava_pipeline.core.insights.goals import group_name, record_name, record_text
-    from strava_pipeline.core.insights.page import goal_rows, how_told, record_place
+    from strava_pipeline.core.insights.page import goal_rows, how_told, present_rows, record_place
     from strava_pipeline.verbs.views import show
 
     records = [
@@ -237,7 +237,7 @@ def _print_year(summary: "YearSummary") -> None:
         for each in sorted(summary.records, key=lambda each: (each.group, record_place(each.record)))
     ]
     found = {name: value for name, value in year_json(summary).items() if value != 0 and name != "pacing"}
-    shown = found | {"records": records, "goals": goal_rows(summary)}
+    shown = found | {"records": records, "goals": goal_rows(summary), "present_goals": present_rows(summary)}
     show(shown, hidden=_FOR_PROGRAMS, forms=_amounts(summary.units))
 
 
@@ -282,13 +282,13 @@ def check() -> None:
     titles, units = {measure.name: measure.title for measure in MEASURES}, found.units or "km"
     goals = [
         {
-            "year": year or "every year",
+            "year": f"every {year or 'year'}" if year is None or isinstance(year, str) else year,
             "sports": group_name(group),
             "measure": titles[measure],
             "goal": " and ".join(amount_text(measure, amount, units) for amount in amounts),
         }
         for (year, group, measure), amounts in sorted(
-            found.all.items(), key=lambda item: (item[0][0] or 0, item[0][1:])
+            found.all.items(), key=lambda item: (str(item[0][0] or ""), item[0][1:])
         )
     ]
     low = low_maxima(found.athlete, estimated_thresholds(lake))

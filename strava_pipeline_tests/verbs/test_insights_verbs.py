@@ -415,7 +415,7 @@ def test_goals_are_checked(make_rig: Make, type_on: TypeOn) -> None:
     said = typed("goals", "check")
     assert (said.code, "There is no" in said.out) == (0, True)
     path.write_text(
-        "[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n"
+        "[2026.ride]\ndistance_km = [4000, 5000]\n[every_year.run]\ntime_hours = 50\n[every_week.all]\ncount = 3\n"
         "[[athlete]]\nsince = 2024-03-01\nweight_kg = 72.5\npower_zones = [150, 250]\n"
         "ftp = 250\nthreshold_pace = '4:40'\nmax_heartrate = 189\nthreshold_heartrate = 190\n"
         "[service.Domane.chain]\nevery_km = 3000\ndone = 2025-09-14\n"
@@ -425,6 +425,7 @@ def test_goals_are_checked(make_rig: Make, type_on: TypeOn) -> None:
     for text in (
         "4,000 km and 5,000 km",
         "50.0 h",
+        "every week",
         "72.5",
         "150, 250",
         "3,000 km",

@@ -17,6 +17,7 @@ from strava_pipeline.core.insights.pacing import (
     PacedMeasure,
     Year,
 )
+from strava_pipeline.core.insights.present import PresentGoal
 from strava_pipeline.core.sports import ALL
 
 MILES_PER_KM = 0.62137  # of the older system; the exact factor would be 0.621371192
@@ -151,6 +152,7 @@ class YearSummary:
     without_climb: int
     dates: Dates = USUAL_DATES
     week_begins: int = 0  # Monday
+    present: Sequence[PresentGoal] = ()  # of the newest year
 
     def day(self, on: date) -> str:
         """A day in the user's date format."""
@@ -270,6 +272,7 @@ def year_json(summary: YearSummary) -> dict[str, Any]:
             {"sport_type": sport, "sport_group": group, **asdict(sums)} for sport, group, sums in summary.by_sport
         ],
         "pacing": groups,
+        "present_goals": [asdict(each) for each in summary.present],
         "records": [asdict(each) for each in summary.records],
         "streaks": [asdict(each) for each in summary.streaks],
         "eddington": [asdict(each) for each in summary.eddington],

@@ -11,6 +11,8 @@ timezone = "Europe/Vienna"  # of pages; without this line: the one that most act
 distance_km = 5000      # or several: [4800, 5000]
 [every_year.all]        # counts where the year has no goal of this group's measure
 count = 200
+[every_week.run]        # of each week, or with every_month of each month: present.py
+time_hours = 4
 [[athlete]]             # dated values of the athlete: athlete.py
 [service."Domane".chain]    # services of gear: services.py
 [[privacy.zones]]           # places hidden from others: core/privacy.py
@@ -66,7 +68,8 @@ MONTH_NAMES = (
 # fmt: on
 MONTHS = tuple(name[:3] for name in MONTH_NAMES)
 GROUPS = {"all": "All", "e_ride": "E-bike", "gym": "Gym"}
-EVERY_YEAR = "every_year"
+EVERY: Mapping[str, str | None] = {"every_year": None, "every_month": "month", "every_week": "week"}
+"""Tables without a year, by the period that their goals are of; None: any year."""
 _ATHLETE, _SERVICE, _PRIVACY = "athlete", "service", "privacy"
 _NO_GOALS = ("units", "week_starts", "dates", "timezone", _ATHLETE, _SERVICE, _PRIVACY)
 MOST = 5  # lines in a chart; more can't be distinguished
@@ -84,14 +87,14 @@ class GoalsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Goals:
-    """Goals by (year or None for every year, group, measure's name): amounts in the measure's own unit, ascending.
+    """Goals by (year, None for every year, or month or week; group; measure's name): amounts in its own unit, ascending.
 
     `athlete`: the values from each day on; `ungrouped_power`: some power names no group of sports, and counts for
     rides. `services`: of gear, by gear and name. `zones`: the privacy zones.
     """
 
     units: Units | None = None
-    all: Mapping[tuple[int | None, str, str], tuple[float, ...]] = field(default_factory=dict)
+    all: Mapping[tuple[int | str | None, str, str], tuple[float, ...]] = field(default_factory=dict)
     athlete: tuple[AthleteFrom, ...] = ()
     services: tuple[GearService, ...] = ()
     zones: tuple[PrivacyZone, ...] = ()
@@ -118,13 +121,13 @@ def read_goals(document: Mapping[str, Any]) -> Goals:
     """The goals in a parsed goals.toml. Raises GoalsError naming every fault."""
     faults: list[str] = []
     chosen = _chosen(document, faults)
-    found: dict[tuple[int | None, str, str], tuple[float, ...]] = {}
+    found: dict[tuple[int | str | None, str, str], tuple[float, ...]] = {}
     for name, groups in document.items():
         if name in _NO_GOALS:
             continue
-        year = _year(name)
-        if year is None and name != EVERY_YEAR:
-            known = " nor ".join((EVERY_YEAR, _ATHLETE, _SERVICE, _PRIVACY))
+        year = EVERY.get(name, _year(name))
+        if year is None and name not in EVERY:
+            known = " nor ".join((*EVERY, _ATHLETE, _SERVICE, _PRIVACY))
             faults.append(f"[{name}]: neither a year of 1970 to 2100 nor {known}")
         elif not isinstance(groups, Mapping):
             faults.append(f"{name}: goals stand in a table of a group, like [{name}.ride]")
@@ -171,10 +174,10 @@ def _chosen(document: Mapping[str, Any], faults: list[str]) -> dict[str, Any]:
 
 def _read_group(
     name: str,
-    year: int | None,
+    year: int | str | None,
     group: str,
     goals: Any,
-    found: dict[tuple[int | None, str, str], tuple[float, ...]],
+    found: dict[tuple[int | str | None, str, str], tuple[float, ...]],
     faults: list[str],
 ) -> None:
     place = f"[{name}.{group}]"

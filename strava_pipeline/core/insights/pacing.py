@@ -117,7 +117,7 @@ def pace_measures(days: Iterable[Day], year: Year, goals: Goals, units: str) -> 
 
     `units`: the unit in which default goals of a distance are round, km or miles.
     """
-    amounts = _amounts(days)
+    amounts = amounts_by_day(days)
     found = []
     for group in (ALL, *SPORTS):
         for measure in _MEASURES:
@@ -148,7 +148,7 @@ def _paced(
     )
 
 
-def _amounts(days: Iterable[Day]) -> dict[tuple[str, str], dict[date, float]]:
+def amounts_by_day(days: Iterable[Day]) -> dict[tuple[str, str], dict[date, float]]:
     """The amount of each day by group and measure, without days that have none."""
     found: dict[tuple[str, str], dict[date, float]] = {}
     for day in days:
@@ -202,17 +202,17 @@ def pacing(series: Sequence[float], place: int) -> float:
 
 def required(goal: float, series: Sequence[float], place: int, length: int) -> float:
     """The amount that each remaining day needs; 0 at the end of the year, or once the goal is reached."""
-    if place >= length or _reaches(series[place - 1], goal):
+    if place >= length or reaches(series[place - 1], goal):
         return 0.0
     return (goal - series[place - 1]) / (length - place)
 
 
 def achieved_on(goal: float, series: Sequence[float], year: Year) -> date | None:
     """The first day with y_{k-1} < goal ≤ y_k."""
-    return next((year.day(place) for place, amount in enumerate(series, start=1) if _reaches(amount, goal)), None)
+    return next((year.day(place) for place, amount in enumerate(series, start=1) if reaches(amount, goal)), None)
 
 
-def _reaches(amount: float, goal: float) -> bool:
+def reaches(amount: float, goal: float) -> bool:
     """Whether an amount is at least a goal, up to the rounding errors of sums of doubles."""
     return amount >= goal * (1 - 1e-9)
 

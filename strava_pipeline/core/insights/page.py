@@ -62,6 +62,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "sports": summary.sports,
         "tiles": _tiles(summary),
         "goals": (goals := goal_rows(summary)),
+        "present_goals": present_rows(summary),
         "scale": max([100.0, *(goal["percent"] for goal in goals)]),
         "calendar": calendar(summary),
         "months": _months(summary),
@@ -126,6 +127,23 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
         for each in summary.paced
         if each.own
         for goal in each.goals
+    ]
+
+
+def present_rows(summary: YearSummary) -> list[dict[str, Any]]:
+    """A row for each goal of the present week and month."""
+    return [
+        {
+            "period": each.period,
+            "group": group_name(each.group),
+            "measure": next(measure.title for measure in MEASURES if measure.name == each.measure),
+            "goal": amount_text(each.measure, each.goal, summary.units),
+            "total": _paced(each.measure, each.total, summary.units),
+            "percent": each.total / each.goal * 100,
+            "reached": each.reached,
+            "left": "reached" if each.reached else f"{counted(each.days_left, 'day')} left",
+        }
+        for each in summary.present
     ]
 
 

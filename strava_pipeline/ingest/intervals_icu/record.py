@@ -181,8 +181,8 @@ SPEC = ProviderSpec(
     for_whom="any other watch: Polar, Suunto, COROS …",
     login_steps=f"The API key is at {KEY_PAGE}.",
     withheld=(
-        "They came to it from Strava, whose data it may not pass on. Connect the watch to intervals.icu directly "
-        "(docs/watches.md); for older ones, import Strava's archive there (Settings, Import all Strava data)."
+        "They came to it from Strava, whose data it may not pass on. Connect the watch to intervals.icu directly; "
+        "for older ones, import Strava's archive there (Settings, Import all Strava data)."
     ),
     capabilities=frozenset({"windows", "files", "webhooks", "uploads", "creates_gear"}),
     edits=frozenset({"name", "gear"}),

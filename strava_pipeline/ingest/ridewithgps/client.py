@@ -319,6 +319,5 @@ def login_files(settings: Settings) -> Sequence[Path]:
 
 def connect(settings: Settings, clock: ServerClock, on_wait: OnWait) -> RideWithGpsClient:
     """A client; nothing is sent. Raises MissingSettingsError if the login is missing."""
-    steps = "docs/providers/ridewithgps.md shows how to get a key and a token."
-    found = APPLICATION.find_login(settings, LOGIN_SETTINGS, steps)
+    found = APPLICATION.find_login(settings, LOGIN_SETTINGS, spec_of(NAME).login_steps)
     return RideWithGpsClient(settings, found, make_wire(settings, clock, NAME), clock, on_wait)

@@ -29,6 +29,7 @@ from strava_pipeline.core.insights.documents import (
 )
 from strava_pipeline.core.insights.goals import Goals, Units
 from strava_pipeline.core.insights.pacing import Day, PacedMeasure, Year, latest_day, pace_measures, year_until
+from strava_pipeline.core.insights.present import present_goals
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import STRAVA
@@ -331,8 +332,7 @@ def limit_sports(connection: Connection, names: Sequence[str]) -> list[str]:
 def newest_year(connection: Connection, athlete: Athlete, today: date) -> int:
     """The newest local year with an activity, up to today's."""
     query = "SELECT max(local_year) FROM counted_activities WHERE athlete_id = $athlete_id AND local_year <= $year"
-    found = connection.execute(query, {"athlete_id": athlete.id, "year": today.year}).fetchall()[0][0]
-    return int(found) if found is not None else today.year
+    return connection.execute(query, {"athlete_id": athlete.id, "year": today.year}).fetchall()[0][0] or today.year
 
 
 def year_summary(
@@ -341,8 +341,8 @@ def year_summary(
     """The summary of a local year; `sports`: the arguments of `limit_sports`, to be shown with it."""
     both = compute_years(connection, athlete, goals, today, [number - 1, number] if number > MINYEAR else [number])
     made, before = both[number], both.get(number - 1)
-    asked: dict[str, Any] = {"athlete_id": athlete.id, "year": number}
-    until = {"until": latest_day(today)}
+    asked, until = {"athlete_id": athlete.id, "year": number}, {"until": latest_day(today)}
+    is_newest = newest_year(connection, athlete, today) <= number <= today.year
     everything = insight_sources(connection, athlete, today, EVERYTHING if sports else "counted_activities")
 
     def rows(name: str, **more: Any) -> Iterable[tuple[Any, ...]]:
@@ -377,6 +377,7 @@ def year_summary(
         without_climb=whole[11],
         dates=goals.dates,
         week_begins=goals.week_begins,
+        present=present_goals([day for each in both.values() for day in each.days], goals, today) if is_newest else (),
     )
 
 

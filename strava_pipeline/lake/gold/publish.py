@@ -198,11 +198,11 @@ _LOADS = "SELECT 1 FROM activity_load LIMIT 1"
 # unknown to versions whose loads kept to a method for a year
 _BY_ACTIVITY = "SELECT intensity FROM activity_load LIMIT 1"
 _ONE_LOAD = """Training load goes by activity now: by measured power before heart rate before pace; 100 is an hour at \
-threshold. Fitness, fatigue and form of all years have other numbers than before; /fitness says what they go by."""
+threshold. Fitness, fatigue and form of all years have other numbers than before; the page Fitness says what they go by."""
 
 
 _RESTS = "SELECT 1 FROM days WHERE resting_heartrate IS NOT NULL LIMIT 1"
-_MEASURED_REST = """Load by heart rate goes by your measured resting heart rate from now on, where goals.toml says none: by the \
+_MEASURED_REST = """Load by heart rate goes by your measured resting heart rate from now on, where you say none: by the \
 median of the 30 days before. Load, fitness, fatigue and form of these days have other numbers than before."""
 
 

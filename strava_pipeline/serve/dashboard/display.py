@@ -4,11 +4,10 @@ Services and files write 0 where nothing was measured: a distance, a climb, a he
 measurement (`height`, `temperature`, a difference), it is shown.
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, datetime, tzinfo
+from datetime import UTC, tzinfo
 from functools import partial
 from math import ceil, isfinite
 from typing import Any
@@ -47,6 +46,7 @@ from strava_pipeline.core.widgets import cell_text
 from strava_pipeline.core.years import years_by_day
 from strava_pipeline.lookups.fitness import Best
 from strava_pipeline.serve.dashboard.names import name, titled
+from strava_pipeline.serve.dashboard.sentences import clocked, day, moment, prose, text_moment
 
 
 def shown(value: Any) -> Any:
@@ -84,7 +84,7 @@ def change_value(value: Any, kind: str, units: Units, zone: tzinfo, dates: Dates
             for field, each in given.items()
         )
     if kind == "download_file" and isinstance(value, str):
-        return Markup("as {} has it").format(service(value))
+        return Markup("the file from {}").format(service(value))
     if kind == "update_metadata" and isinstance(value, int):
         return Markup(clock(value))
     return Markup("") if value is None else name(str(value))
@@ -170,10 +170,6 @@ def whole(value: float | None, unit: str = "") -> str:
     return f"{round(value):,} {unit}".rstrip()
 
 
-def day(value: date | datetime | None, dates: Dates) -> str:
-    return day_text(value.date() if isinstance(value, datetime) else value, dates)
-
-
 _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
     DURATION: lambda seconds, _: clock(seconds),
     "distance": distance,
@@ -182,24 +178,6 @@ _FIELD_TEXTS: Mapping[str, Callable[[float, Units], str]] = {
     "temperature": temperature,
     "total_elevation_gain": climb,
 }
-
-
-def moment(value: datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A day with its time: `5 Mar 2026, 08:00`. An instant is shown in `zone`, a clock time unchanged."""
-    if value is None:
-        return NOTHING
-    local = value if value.tzinfo is None else value.astimezone(zone)
-    return f"{day_text(local.date(), dates)}, {local:%H:%M}"
-
-
-def text_moment(text: str | datetime | None, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A moment that came as a text in ISO, or as a moment."""
-    return moment(datetime.fromisoformat(text) if isinstance(text, str) else text, zone, dates)
-
-
-def clocked(text: str, zone: tzinfo, dates: Dates = USUAL_DATES) -> str:
-    """A sentence whose moments, in `at_minute`'s UTC form, are replaced by clock times in `zone`."""
-    return _AT_MINUTE.sub(lambda found: moment(datetime.fromisoformat(f"{found[1]}+00:00"), zone, dates), text)
 
 
 def month(text: str) -> str:
@@ -315,16 +293,6 @@ def file_notes(sessions: Sequence[Mapping[str, Any]], activity: Mapping[str, Any
     return notes + [_ODD[each] for each in _ODD if each in flags]
 
 
-_AT_MINUTE = re.compile(r"(\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
-_CODE = re.compile(r"`([^`]+)`")
-
-
-def prose(text: str) -> Markup:
-    """A sentence of ours with `commands` between backticks, as in messages of the command line."""
-    parts = _CODE.split(printable(text))
-    return Markup("").join(Markup("<code>{}</code>").format(part) if at % 2 else part for at, part in enumerate(parts))
-
-
 def service(source: str) -> str:
     """A source for a person: `Ride with GPS`; an unknown one unchanged."""
     try:
@@ -359,7 +327,6 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "instant": lambda value: value.astimezone(UTC).isoformat(),
     "month": month,
     "name": name,
-    "prose": prose,
     "service": service,
     "titled": titled,
     "sport": sport,
@@ -388,8 +355,8 @@ def dated_filters(dates: Dates) -> dict[str, Callable[..., Any]]:
         "change_value": pass_context(
             lambda page, value, kind: change_value(value, kind, page["units"], page["zone"], dates),
         ),
-        "clocked": pass_context(lambda page, text: clocked(text, page["zone"], dates)),
         "day": lambda value: day(value, dates),
+        "prose": pass_context(lambda page, text: prose(clocked(text, page["zone"], dates))),
         "moment": pass_context(
             lambda page, value, has_time=True: moment(value, page["zone"], dates) if has_time else day(value, dates)
         ),

@@ -14,7 +14,7 @@ from typing import Any
 from zoneinfo import available_timezones
 
 from strava_pipeline.core.insights.athlete import ALWAYS, UNSAID
-from strava_pipeline.core.insights.goals import CHOICES, EVERY_YEAR, USUAL_DATES, group_name
+from strava_pipeline.core.insights.goals import CHOICES, EVERY, USUAL_DATES, group_name
 from strava_pipeline.core.sports import ALL, SPORTS
 from strava_pipeline.lake.user_files import Place
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -55,6 +55,7 @@ DISPLAY = {
     "dates": "Days are written as",
     "timezone": "Time zone",
 }
+PERIODS = {name: name.replace("_", " ") for name in EVERY}
 OFFERED = {"display": DISPLAY, "groups": GROUPS, "measures": MEASURES, "intervals": INTERVALS, "yours": YOURS}
 """What a further value can be of, as the form's lists name it."""
 ALWAYS_BEFORE, OFFERED_BEFORE = "add.always", "add.offered"  # the tick for all days before, and what the page offered
@@ -224,7 +225,7 @@ def _words(document: Mapping[str, Any], place: Place) -> str:
         case ("privacy", _, int(at), _):
             return f"Zone {at + 1}: radius, m"
     year, group, measure = map(str, place)
-    return f"{'Every year' if year == EVERY_YEAR else year} · {GROUPS[group]} · {MEASURES[measure]}"
+    return f"{PERIODS.get(year, year).capitalize()} · {GROUPS[group]} · {MEASURES[measure]}"
 
 
 def in_words(faults: str) -> str:

@@ -9,7 +9,7 @@ from starlette.responses import HTMLResponse
 from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.overview import year_numbers
-from strava_pipeline.core.insights.page import goal_rows
+from strava_pipeline.core.insights.page import goal_rows, present_rows
 from strava_pipeline.core.insights.weeks import WEEKDAYS, weekdays
 from strava_pipeline.core.insights.year_views import usual_show, year_view
 from strava_pipeline.core.sports import ALL
@@ -85,7 +85,7 @@ def _of_year(summary: YearSummary | None) -> dict[str, Any]:
         "numbers": year_numbers(summary),
         "charts": year_view(summary, usual_show(summary), ALL).charts[:1],
         "load": summary.load,
-        "goals": goal_rows(summary),
+        "goals": present_rows(summary) + goal_rows(summary),
     }
 
 

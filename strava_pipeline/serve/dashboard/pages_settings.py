@@ -69,6 +69,9 @@ def goals_form(request: Request) -> dict[str, Any]:
     names, moved = request.query_params.getlist("saved"), request.query_params.get("moved")
     saved = {"saved": goal_fields.saved(document, names) if names else None, "moved": moved}
     fields = {**goal_fields.fields_of(document), **goal_fields.OFFERED, "choices": goal_fields.choices_of(document)}
+    fields["periods"] = {
+        str(site.today.year + more): str(site.today.year + more) for more in (0, 1)
+    } | goal_fields.PERIODS
     return {**fields, **saved, "seal": seal, "fault": None}
 
 

@@ -146,7 +146,12 @@ def test_an_empty_file_sets_none() -> None:
         ("2026.ride.count = [12, 12.5]", r"\[12, 12.5\] is not whole"),
         ("2026.ride.distance_km = 5\n2026.ride.distance_miles = 5", "another goal of distance"),
         ("26.ride.count = 1", r"\[26\]: neither a year"),
-        ("every_month.ride.count = 1", r"\[every_month\]: neither a year"),
+        (
+            "every_day.ride.count = 1",
+            r"\[every_day\]: neither a year .* nor every_year nor every_month nor every_week nor",
+        ),
+        ("every_month.ride.count = 1.5", r"\[every_month.ride\] count: 1.5 is not whole"),
+        ("every_week = 5", r"every_week: goals stand in a table of a group, like \[every_week.ride\]"),
         ("2026.ride = 5", r"\[2026.ride\]: goals stand in a table"),
         ("2026 = 5", "2026: goals stand in a table"),
         ("athlete = 5", "athlete: entries stand in tables of their own"),

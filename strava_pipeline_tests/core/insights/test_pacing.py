@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from strava_pipeline.core.insights.goals import Goals
+from strava_pipeline.core.insights.goals import Goals, read_goals
 from strava_pipeline.core.insights.pacing import (
     Day,
     Year,
@@ -21,6 +21,7 @@ from strava_pipeline.core.insights.pacing import (
     required,
     year_until,
 )
+from strava_pipeline.core.insights.present import PresentGoal, present_goals
 
 
 @pytest.mark.parametrize(
@@ -168,3 +169,25 @@ def test_the_year_before_is_compared_by_the_same_day_also_around_a_leap_year(unt
     assert paced.by_same_day(Year(until.year, until - timedelta(days=1))) == (
         1000.0 if until == date(2016, 2, 29) else 0.0
     )
+
+
+@pytest.mark.parametrize(
+    ("starts", "today", "week", "month"),
+    [
+        ("monday", date(2026, 1, 3), (60_000.0, 2, True), (10_000.0, 29, False)),  # the week began in 2025
+        ("saturday", date(2026, 1, 3), (10_000.0, 7, False), (10_000.0, 29, False)),
+        ("sunday", date(2025, 12, 31), (50_000.0, 4, True), (350_000.0, 1, True)),
+        ("monday", date(2026, 2, 28), (0.0, 2, False), (0.0, 1, False)),
+    ],
+)
+def test_goals_of_the_present_week_and_month_count_their_own_days(
+    starts: str, today: date, week: tuple[float, int, bool], month: tuple[float, int, bool]
+) -> None:
+    done = {date(2025, 12, 6): 3e5, date(2025, 12, 30): 5e4, date(2026, 1, 3): 1e4}
+    days = [Day(on, "ride", (1,), amount, None, None) for on, amount in done.items() if on <= today]
+    goals = {"every_week": {"ride": {"distance_km": 50}}, "every_month": {"all": {"distance_km": 350}}}
+    found = present_goals(days, read_goals({"week_starts": starts, **goals}), today)
+    assert found == [
+        PresentGoal("week", "ride", "distance_m", 50_000, *week),
+        PresentGoal("month", "all", "distance_m", 350_000, *month),
+    ]

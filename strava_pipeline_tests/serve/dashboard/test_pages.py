@@ -41,6 +41,7 @@ from strava_pipeline.serve.dashboard.display import (
 from strava_pipeline.serve.dashboard.menu import FIRST, MORE
 from strava_pipeline.serve.dashboard.rendering import _templates
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.serve.dashboard.sentences import clocked, prose
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 from strava_pipeline_tests.providers.test_looking import limit, with_toy
@@ -198,6 +199,8 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert ("2 more failures" in seen, "/activities/7" in text, "/activities/1" not in text) == (True, True, True)
     assert "2 pairs of activities may be one" in seen
     assert "Nothing runs by itself now" in seen
+    services = page(site, "/providers")
+    assert '<dd><a href="/pairs">2 pairs of activities may be one' in services, "which is no fault"
     pings, daily = (
         ScheduleTicks(what=what, ticks=(NOW + pause, NOW + 2 * pause))
         for what, pause in (("Takes in pings.", timedelta(minutes=10)), ("Pulls.", timedelta(hours=16)))
@@ -208,6 +211,16 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     goals = dashboard.site.lake.goals
     before = goals.read_text()
     try:
+        goals.write_text(before + "[every_week.all]\ncount = 2\n[every_month.ride]\ndistance_miles = 1e6\n")
+        for path in ("/", "/year/2025"):
+            assert "This week: All, activities: 2 " in (seen := words(page(site, path))), path
+            assert "This month: Ride, distance: 1,000,000 mi 31 days left" in seen, path
+        assert "This week" not in words(page(site, "/year/2024")), "which is over"
+        told = site.get("/api/insights/2025").json()["present_goals"]
+        assert [(each["period"], each["goal"], each["days_left"]) for each in told] == [
+            ("week", 2, 6),
+            ("month", 1e6 * 1609.344, 31),
+        ]
         goals.write_text("units = 3")
         assert 'units: 3 is neither "km" nor "miles"' in unescape(seen := words(page(site, "/")))
         assert "2025 so far" in seen
@@ -480,6 +493,10 @@ def test_notifications_are_marked_as_they_were_shown_and_services_say_how_to_ena
     left = mark("cleared", shown)
     assert ("Later" in left, "Note" in left) == (True, False)
     assert site_without_data.post("/notifications", data={"mark": "posted", "id": shown}).status_code == 400
+    notify(lake, "info", "Seen", NOW, link="http://127.0.0.1:3000/runs/1")
+    notify(lake, "info", "Proposed", NOW, link="strava-pipeline changes list")
+    links = re.findall(r"<p>(<a [^>]*>.*?</a>)</p>", page(site_without_data, "/notifications"))
+    assert [re.sub("<.*?>", "", link) for link in links[1:]] == ["The run in Dagster", "Sync", "Look at it"]
 
 
 @pytest.mark.dear
@@ -658,6 +675,23 @@ def test_years_in_a_row_are_a_range() -> None:
 def test_a_speed_is_said_as_its_sport_says_it() -> None:
     said = [speed(2.5, group, units) for group in ("ride", "run", "swim") for units in ("km", "mi")]
     assert said == ["9.0 km/h", "5.6 mph", "6:40 /km", "10:44 /mi", "0:40 /100 m", "0:40 /100 m"]
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("until 2025-06-30 12:00 UTC; older of 2025-06-01.", "until 30 Jun 2025, 12:00; older of 1 Jun 2025."),
+        (
+            "2024–2025 on 2025-06-01, 2023-02-30, a-2025-06-01.log",
+            "2024–2025 on 1 Jun 2025, 2023-02-30, a-2025-06-01.log",
+        ),
+        ("Type `flow --since 2025-06-01`.", "Type <code>flow --since 2025-06-01</code>."),
+        ("Say so: `strava-pipeline matches list`.", 'Say so: <a href="/pairs">Pairs that may be one</a>.'),
+        ("At once: `strava-pipeline providers pull toy`.", 'At once: <a href="/providers">Services</a>.'),
+    ],
+)
+def test_a_sentence_of_a_run_has_days_as_a_person_writes_them_and_pages_for_commands(text: str, shown: str) -> None:
+    assert prose(clocked(text, UTC)) == shown
 
 
 def test_windows_of_curves_have_the_names_of_records_in_any_units() -> None:

@@ -136,7 +136,7 @@ def test_pages_of_geojson_name_no_tile_of_a_privacy_zone(site: TestClient) -> No
 def test_an_activity_says_its_route_and_what_it_added(site: TestClient) -> None:
     text = words(page(site, "/activities/1"))
     assert "On a route that you took 5 times. It was your first through" in text
-    assert "tiles of zoom 17" in text
+    assert " small tiles" in text
     assert "It was your first through" not in page(site, "/activities/10")
     assert "a place of laps that you took 2 times" in words(page(site, "/activities/13"))
     assert "On a route" not in page(site, "/activities/14")

@@ -21,8 +21,8 @@ from strava_pipeline.lake.requests import BackfillWanted, Request, open_requests
 from strava_pipeline.operations.options import ListingOptions
 from strava_pipeline.operations.planning import plan_backfill
 from strava_pipeline.operations.source import BudgetedSource
-from strava_pipeline.serve.dashboard.display import moment
 from strava_pipeline.serve.dashboard.routes import routes
+from strava_pipeline.serve.dashboard.sentences import moment
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_pages import PAGE, page, words
@@ -91,7 +91,7 @@ def test_a_login_refused_or_taken_away_is_on_both_pages_and_refuses(site: TestCl
         assert "Strava refused it on 1 Mar 2026, 08:00. Log in again: strava-pipeline auth" in words(page(site, path))
     note_revocation(settings, datetime(2026, 3, 2, tzinfo=UTC))
     for path in ("/", "/providers"):
-        assert "took this application's access away on 2026-03-02" in words(page(site, path)).replace("&#39;", "'")
+        assert "took this application's access away on 2 Mar 2026" in words(page(site, path)).replace("&#39;", "'")
     for form in asked:
         answer = site.post("/requests", data=form)
         assert (answer.status_code, "access away" in answer.json()["detail"]) == (400, True), form

@@ -207,6 +207,12 @@ def test_goals_are_written_on_the_page_and_no_request_carries_them(site: TestCli
     text = page(site, "/settings")
     assert site.post("/settings/goals", data={"seal": seal_on(text)} | emptied).status_code == 303, "a whole entry"
     assert goals_document(lake) == {"units": "miles", "week_starts": "monday"}
+    weekly = {"seal": seal_on(page(site, "/settings")), "add.goal": ["every_week", "ride", "time_hours", "4"]}
+    answer = site.post("/settings/goals", data=weekly)
+    said = words(text := page(site, answer.headers["location"]))
+    assert "Saved: Every week · Ride · time in motion, hours: 4." in said
+    assert '<option value="every_month">every month</option>' in text
+    assert goals_document(lake)["every_week"] == {"ride": {"time_hours": 4}}
     lake.goals.write_text(inline := "athlete = [{since = 2024-03-01, weight_kg = 70}]\n")
     more = {"seal": seal_on(page(site, "/settings")), "add.athlete": ["2025-01-01", "weight_kg", "71"]}
     assert "change it yourself" in site.post("/settings/goals", data=more).text
