@@ -4,13 +4,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.matching.match import Decisions
-from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, pair_decisions
+from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, decided_pairs, pair_decisions
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import has_time
 from strava_pipeline.lookups.rows import Values, rows_of
 
-MOST = 30  # pairs at once: who has decided sees the next
+MOST = 30  # pairs that are open: who has decided sees the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,15 +19,15 @@ class Pairs:
 
     Args:
         open: nobody said anything of them.
-        decided: the athlete did, whether readers see it already or not.
-        left: by these names how many more there are.
+        decided: the athlete did, whether readers see it already or not, the newest decision first.
+        left: how many more are open.
         said: what the athlete said.
         rows: each source's row, by id, with the `activity_id` that it is.
     """
 
     open: Sequence[ActivityPair]
     decided: Sequence[ActivityPair]
-    left: Mapping[str, int]
+    left: int
     said: Decisions
     rows: Mapping[int, Values]
 
@@ -39,10 +39,11 @@ def pairs_here(connection: Connection, lake: Lake, also: Collection[int] = ()) -
     of: dict[str, list[ActivityPair]] = {"open": [], "decided": []}
     for pair in found:
         of["decided" if pair.ids in decided else "open"].append(pair)
-    shown = {name: pairs[:MOST] for name, pairs in of.items()}
-    ids = {*also, *(one for pairs in shown.values() for pair in pairs for one in pair.ids)}
-    left = {name: len(pairs) - len(shown[name]) for name, pairs in of.items()}
-    return Pairs(**shown, left=left, said=said, rows=_rows(connection, sorted(ids)))
+    opened, left = of["open"][:MOST], max(len(of["open"]) - MOST, 0)
+    ids = {*also, *(one for pair in (*opened, *of["decided"]) for one in pair.ids)}
+    newest = {pair: place for place, pair in enumerate(decided_pairs(lake))}
+    of["decided"].sort(key=lambda pair: newest.get(pair.ids, -1), reverse=True)
+    return Pairs(opened, of["decided"], left, said, _rows(connection, sorted(ids)))
 
 
 def pair_of(connection: Connection, one: int, other: int) -> ActivityPair | None:

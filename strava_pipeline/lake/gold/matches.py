@@ -62,14 +62,20 @@ class MatchReport:
     changed: int = 0
 
 
-def pair_decisions(lake: Lake) -> Decisions:
-    """A person's last decision about each pair."""
+def decided_pairs(lake: Lake) -> dict[Pair, bool]:
+    """A person's last decision about each pair, in the order of the decisions."""
     last: dict[Pair, bool] = {}
     for each in decisions(lake, MatchDecision).all:
         pair = ordered_pair(each.id, each.other_id)
         last.pop(pair, None)  # the last decision determines its place
         if each.joined is not None:
             last[pair] = each.joined
+    return last
+
+
+def pair_decisions(lake: Lake) -> Decisions:
+    """The same by what was decided."""
+    last = decided_pairs(lake)
     return Decisions(
         tuple(pair for pair, joined in last.items() if joined),
         frozenset(pair for pair, joined in last.items() if not joined),

@@ -151,6 +151,8 @@ def believe(lake: Lake, device: str | None) -> None:
             document = tomlkit.parse(before)
             rules: list[Any] = document["rule"]
             del rules[next(place for place, each in enumerate(rules) if _is_believing(each))]
+            if not rules:
+                del document["rule"]
             after = tomlkit.dumps(document)
         else:
             after = before
