@@ -84,8 +84,8 @@ def pull_days(
 def _pull(run: RunContext, source: Source, chosen: Sequence[int] | None, report: DaysFetched) -> None:
     """`chosen`: years that are asked for whatever was asked before. Raises ForbiddenError for a login without days."""
     if "wellness" not in source.client.spec.kinds:
-        more = f"docs/providers/{source.spec.name}.md says which one does"
-        raise ForbiddenError(f"The login at {source.spec.title} gives no days and nights; {more}.")
+        steps = spec_of(source.spec.name).login_steps
+        raise ForbiddenError(f"This login at {source.spec.title} gives no days and nights; another one does. {steps}")
     name, today = source.spec.name, run.now().astimezone(ZoneInfo(source.settings.timezone)).date()
     asked = days_asked(run.lake, name)
     due = sorted(run.years.all if chosen is None else chosen, reverse=True)

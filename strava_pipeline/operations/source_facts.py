@@ -30,6 +30,13 @@ from strava_pipeline.operations.used import is_strava_set_up, is_strava_used
 from strava_pipeline.operations.years import year_range
 
 PROVIDERS = "providers"
+_MODES = {
+    "all": "everything",
+    "year": "of a year",
+    "month": "of a month",
+    "incremental": "what is new",
+    "feed": "what changed",
+}
 _SOURCE, _LIMIT = ("source",), ("source", "limit")
 LEFT = Measure("calls_left", "gauge", "Calls that a limit of the service still allows in its present window", _LIMIT)
 LIMIT = Measure("calls_limit", "gauge", "Calls that a limit of the service allows in a window", _LIMIT)
@@ -121,10 +128,11 @@ def _lists(settings: Settings, lake: Lake, spec: ProviderSpec) -> Iterator[Fact]
     listed = next((manifest.fetched_at for manifest in complete if manifest.complete), None)
     success = max(filter(None, (listed, step.at if step is not None and step.succeeded else None)), default=None)
     ending = "" if pull.complete else ", it broke off, and the next pull goes on"
+    what = _MODES.get(pull.window.mode, pull.window.mode)
     older = f"; older pages are as of {at_minute(pull.as_of)}" if pull.as_of is not None else ""
     yield ok(
         "pull",
-        f"{at_minute(pull.fetched_at)}, {pull.window.mode}, {counted(pull.rows, 'row')}{ending}{older}",
+        f"{at_minute(pull.fetched_at)}, {what}, {counted(pull.rows, 'row')}{ending}{older}",
         of=name,
         values={
             "at": pull.fetched_at,

@@ -161,7 +161,7 @@ def damage_pause(settings: Settings) -> None:
             "keys of {} without effect: providers.toy.write: Toy can't be given another duration; providers",
         ),
         ([], "toy pull", State.SKIPPED, "nothing was pulled yet"),
-        ([pull], "toy pull", State.OK, "2026-02-01 06:00 UTC, all, 1 row"),
+        ([pull], "toy pull", State.OK, "2026-02-01 06:00 UTC, everything, 1 row"),
         (
             [lambda settings: pull(settings, whole=False)],
             "toy pull",

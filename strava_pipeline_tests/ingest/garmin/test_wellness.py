@@ -169,5 +169,5 @@ def test_the_unofficial_login_says_that_it_gives_no_days(world: World) -> None:
     run = world.run()
     report = pull_days(run, Source("garmin", world.settings, run), ListingOptions(mode="incremental"), (), asset="days")
     (found,) = report.findings
-    assert (report.stopped, found.holds, "docs/providers/garmin.md" in found.advice) == (None, False, True)
+    assert (report.stopped, found.holds, "personalApiToken" in found.advice) == (None, False, True)
     assert not world.subject.journal.log
