@@ -30,8 +30,8 @@ from strava_pipeline.operations.table_rules import Finding, refuse_faults, table
 from strava_pipeline.operations.tracking import measure_what_was_said
 
 _ASKS = (
-    "Recordings are in no total until you say whether each is another activity than one that counts. The dashboard's page "
-    "*Pairs that may be one* asks; `strava-pipeline matches list` names them."
+    "Recordings are in no total until you say whether each is another activity than one that counts: "
+    "`strava-pipeline matches list`."
 )
 
 

@@ -17,9 +17,10 @@ TITLES = {name: each.title for name, each in _ALL.items()}
 NAMELESS = "without a name"  # how the name of a device begins that nothing names
 _WRIST = " (wrist)"
 _PROGRAM = re.compile(
-    r"\b(zwift|rouvy|mywhoosh|trainerroad|trainerday|bkool|kinomap|fulgaz|systm|peloton|strava|komoot|runkeeper|endomondo|runtastic|"
+    r"\b(\w*gpx\w*|gpsbabel|wikiloc|openambit|xslt|example|zwift|rouvy|mywhoosh|trainerroad|trainerday|bkool|"
+    r"kinomap|fulgaz|systm|peloton|strava|komoot|runkeeper|endomondo|runtastic|"
     r"mapmyride|mapmyrun|opentracks|fitotrack|gadgetbridge|gpslogger|oruxmaps|osmand|locus|health ?kit|apple health|google fit|"
-    r"garmin connect|ridewithgps|ride with gps|intervals|basecamp|gpx|tcx)\b",
+    r"garmin connect|ridewithgps|ride with gps|intervals|basecamp|tcx)\b",
     re.IGNORECASE,
 )
 """Names of programs and services that write files, and measure nothing themselves."""

@@ -37,10 +37,6 @@ def _holds(part: str) -> Callable[[Site, "Account | None"], bool]:
     return lambda site, account: part in site.holds
 
 
-def _pulls_days(site: Site) -> bool:
-    return "pulled" in site.days_sources.values()
-
-
 FIRST = (
     Entry("/", "Overview"),
     Entry("/activities", "Activities"),
@@ -57,7 +53,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/tiles", "Tiles"),
         Entry("/gear", "Gear", is_shown=_holds("gear")),
         Entry("/devices", "Devices", is_shown=_holds("devices")),
-        Entry("/body", "Body", is_shown=lambda site, account: "body" in site.holds or _pulls_days(site)),
+        Entry("/body", "Body"),
         Entry("/widgets", "Widgets"),
         Entry("/trips", "Trips", is_shown=_holds("trips")),
     ),

@@ -1,5 +1,6 @@
 """What an athlete says of an activity on its page: shown at once everywhere, and taken back; what can't be said is refused."""
 
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -120,7 +121,7 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
 def test_the_form_shows_what_is_recorded_and_takes_a_distance_and_times(site: TestClient, lake: Lake) -> None:
     text = page(site, "/activities/1")
     assert 'placeholder="Ride 1"' in text
-    assert 'name="distance" value="" placeholder="20.0 km"' in text
+    assert re.search('name="distance" value="" type="number" [^>]*placeholder="20.0 km"', text)
     assert "as recorded: Ride" in words(text)
     shown = form(site, "/activities/1", WORDS)
     typed = {**shown, "distance": "21.5", "moving_time": "55:00", "elapsed_time": "1:10:00"}
