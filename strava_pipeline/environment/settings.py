@@ -116,6 +116,7 @@ class Settings(SourceSettings):
     export_url: PostgresUrl | None = own(None, alias="EXPORT_URL")
     sentry_dsn: SecretStr | None = house(None, alias="SENTRY_DSN")
     map_tiles_url: Tiles | None = house(None, alias="MAP_TILES_URL", repr=False)  # may carry a key
+    map_region_source: Url = house("https://build.protomaps.com/{date}.pmtiles", alias="MAP_REGION_SOURCE", repr=False)
     map_tiles_attribution: Stripped = house("© OpenStreetMap contributors", alias="MAP_TILES_ATTRIBUTION")
     providers_config: AbsolutePath = own(Path("providers.toml"), alias="PROVIDERS_CONFIG")
     garmin_personal_api_key: SecretStr | None = own(None, alias="GARMIN_PERSONAL_API_KEY")

@@ -11,7 +11,7 @@ import re
 import shutil
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from strava_pipeline.lake.files import bytes_free, held, sweep_unfinished, sync_
 from strava_pipeline.lake.imports.uploads import Upload, uploading_into
 from strava_pipeline.lake.paths import Lake
 
-ENDING = ".pmtiles"
+ENDING, HOME = ".pmtiles", "home.pmtiles"
 NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}\.pmtiles$"
 """The pattern of a region's file name, which appears in addresses."""
 _HEADER = struct.Struct("<7sB11Q6B4i")  # of the specification, up to the box
@@ -111,25 +111,36 @@ def add_region(lake: Lake, source: Path) -> tuple[str, Region]:
     _check_name(source.name)
     if not source.is_file():
         raise NoRegionError(f"There is no file {source}.")
-    region = _checked(source)
-    if region.bytes > bytes_free(lake.maps):
+    size = _checked(source).bytes
+    with source.open("rb") as original:
+        return source.name, write_region(
+            lake, source.name, size, lambda file: shutil.copyfileobj(original, file, 1 << 20)
+        )
+
+
+def write_region(lake: Lake, name: str, size: int, write: Callable[[BinaryIO], object]) -> Region:
+    """Have `write` make the region's file of about `size` bytes: it is in place once it is whole and checked.
+
+    Raises NoRegionError if it isn't a region, PipelineError if the disk has no room for it, and what `write` raises.
+    """
+    if size > bytes_free(lake.maps):
         raise PipelineError(
-            f"{source.name} has {region.bytes:,} bytes, more than the disk of {lake.data_dir} has room for. Make room, or "
+            f"{name} has {size:,} bytes, more than the disk of {lake.data_dir} has room for. Make room, or "
             "extract less: a smaller box, or --maxzoom=13."
         )
     sweep_unfinished(lake.maps)
-    temporary = lake.maps / f".{source.name}.{token_hex(4)}.tmp"
+    temporary = lake.maps / f".{name}.{token_hex(4)}.tmp"
     try:
-        with held(temporary) as file, source.open("rb") as original:
-            shutil.copyfileobj(original, file, 1 << 20)
+        with held(temporary) as file:
+            write(file)
             sync_file(file)
-            added = read_region(temporary)
-            temporary.replace(lake.maps / source.name)
+            added = _checked(temporary)
+            temporary.replace(lake.maps / name)
     finally:
         with suppress(FileNotFoundError):
             temporary.unlink()
     sync_folder(lake.maps)
-    return source.name, added
+    return added
 
 
 def uploading_region(lake: Lake, name: str, size: int) -> AbstractContextManager[Upload]:

@@ -8,7 +8,7 @@ operations/requesting.py.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -22,6 +22,7 @@ from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.files import record_in, stamp, write_whole
 from strava_pipeline.lake.locks import has_died, is_live, locked
+from strava_pipeline.lake.looks import ALIVE, is_anybody_looking, looked_at, requests_folder
 from strava_pipeline.lake.paths import Lake
 
 MOST_WAITING = 50  # requests: as many as a person presses in a day
@@ -31,9 +32,7 @@ ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line 
 LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for them
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 _STATE = ".state.json"
-_ALIVE = timedelta(minutes=5)  # the sensor looks every minute; a busy machine is late
-_LOOKED = ".looked"  # the sensor's last look
-_OFTEN = timedelta(hours=1)  # between two ticks of a schedule that only looks for work
+CANCELLED = "It was cancelled: nothing of it is kept."
 
 
 class _Wanted(BaseModel, frozen=True, extra="forbid"):
@@ -85,7 +84,16 @@ class PublishWanted(_Wanted):
     kind: Literal["publish"]
 
 
-Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | PublishWanted
+class RegionWanted(_Wanted):
+    """Fetch streets of the map around home, or see how many bytes that takes. The run finds the box: none stands here."""
+
+    kind: Literal["region"]
+    most_bytes: int | None = Field(
+        default=None, ge=1, le=1 << 40, description="load at most that many; none: only tell how many there are"
+    )
+
+
+Wanted = PullWanted | MonthWanted | ApplyWanted | BackfillWanted | ImportWanted | PublishWanted | RegionWanted
 
 
 class Request(BaseModel, frozen=True):
@@ -98,7 +106,10 @@ class Request(BaseModel, frozen=True):
 
 
 class RequestState(BaseModel, frozen=True):
-    """A run's record about its request. `log`: its place below the folder of logs; `message`: the result, or the fault."""
+    """A run's record about its request.
+
+    `log`: its place below the folder of logs; `message`: the result, or the fault; `done`, `total`: bytes of a region.
+    """
 
     status: Literal["running", "done", "failed"]
     run_id: str | None = None
@@ -106,6 +117,8 @@ class RequestState(BaseModel, frozen=True):
     ended_at: AwareDatetime | None = None
     message: str = ""
     log: str | None = None
+    done: int = 0
+    total: int = 0
 
 
 class RequestsFullError(PipelineError):
@@ -118,6 +131,9 @@ def keep_request(lake: Lake, wanted: Wanted, at: datetime, by: str) -> Request:
     Raises RequestsFullError.
     """
     with locked(lake, "requests", who=by):
+        last = latest_region(lake, at) if isinstance(wanted, RegionWanted) else None
+        if last is not None and last.is_open:
+            return last.request
         waiting = [each for each in open_requests(lake) if isinstance(each, Request) and _state(lake, each.id) is None]
         if same := next((each for each in waiting if each.wanted == wanted), None):
             return same
@@ -162,7 +178,7 @@ def take_import(lake: Lake, now: datetime) -> tuple[str, Sequence[str]] | None:
 def is_taken(lake: Lake, request_id: str, now: datetime) -> bool:
     """Whether a request was begun minutes ago, so that its run is about to be known. After that, who took it counts as dead."""
     since = getattr(_state(lake, request_id), "began_at", None)
-    return since is not None and timedelta(0) <= now - since < _ALIVE
+    return since is not None and timedelta(0) <= now - since < ALIVE
 
 
 def has_requests(lake: Lake) -> bool:
@@ -178,7 +194,27 @@ def asked_since(lake: Lake, at: datetime) -> bool:
 def begin_request(lake: Lake, request_id: str, run_id: str | None, at: datetime, log: str | None) -> None:
     """Record that a run works on a request, or (None) is about to. A disk that refuses it stops no run."""
     with suppress(OSError), locked(lake, "requests"):
-        _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
+        if not _is_cancelled(_state(lake, request_id)):
+            _write(lake, request_id, RequestState(status="running", run_id=run_id, began_at=at, log=log))
+
+
+def note_progress(lake: Lake, request_id: str, done: int, total: int) -> bool:
+    """Record how far a run is with a request; False: a person cancelled it, so the run has to end."""
+    with locked(lake, "requests"):
+        state = _state(lake, request_id)
+        if state is not None and state.status == "running":
+            _write(lake, request_id, state.model_copy(update={"done": done, "total": total}))
+    return not _is_cancelled(state)
+
+
+def cancel_request(lake: Lake, request_id: str, at: datetime) -> None:
+    """End a request whose run asks `note_progress` whether to go on, or has not begun."""
+    with locked(lake, "requests"):
+        end_request(lake, request_id, "failed", at, CANCELLED)
+
+
+def _is_cancelled(state: RequestState | None) -> bool:
+    return state is not None and state.message == CANCELLED
 
 
 def end_request(
@@ -195,7 +231,7 @@ def end_request(
     a run recorded.
     """
     known = _state(lake, request_id) or RequestState(status="running", run_id=run_id)
-    if known.status == "running" if run_id is None else known.run_id in (None, run_id):
+    if known.status == "running" if run_id is None else known.run_id in (None, run_id) and not _is_cancelled(known):
         ended = {"status": status, "ended_at": at.astimezone(UTC), "message": message, "run_id": run_id or known.run_id}
         _write(lake, request_id, known.model_copy(update=ended))
 
@@ -221,6 +257,7 @@ class RequestStanding(BaseModel, frozen=True):
         message: the result, the fault, or what stopped it early.
         lines: the last lines of its run's log.
         looked_at: when the sensor last looked for requests (UTC), or None.
+        done, total: bytes of a region of the map that are loaded, and that are to be.
     """
 
     status: Literal["waiting", "running", "done", "failed"]
@@ -230,6 +267,13 @@ class RequestStanding(BaseModel, frozen=True):
     ended_at: datetime | None = None
     lines: list[str] = []
     looked_at: datetime | None
+    done: int = 0
+    total: int = 0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it waits, or its run is at work."""
+        return self.status in ("waiting", "running")
 
 
 class RequestView(RequestStanding):
@@ -264,55 +308,10 @@ def latest_requests(lake: Lake, now: datetime, limit: int) -> list[RequestView]:
     return list(islice((view for view in found if view is not None), limit))
 
 
-class ScheduleTicks(BaseModel, frozen=True):
-    """A schedule that is on: its description, and its next two ticks."""
-
-    what: str
-    ticks: tuple[AwareDatetime, AwareDatetime]
-
-
-class _Look(BaseModel, frozen=True):
-    at: AwareDatetime
-    schedules: tuple[ScheduleTicks, ...]
-
-
-def note_look(lake: Lake, at: datetime, schedules: Iterable[ScheduleTicks]) -> None:
-    """Record that the sensor looked for requests, and what is due, for pages: they don't import Dagster."""
-    mark = requests_folder(lake) / _LOOKED
-    with suppress(OSError), locked(lake, "requests"):  # who takes an import has seen this, or we see that
-        mark.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(mark, _Look(at=at.astimezone(UTC), schedules=tuple(schedules)).model_dump_json().encode())
-
-
-def _look(lake: Lake) -> _Look | None:
-    return record_in(requests_folder(lake) / _LOOKED, _Look)
-
-
-def _late_look(lake: Lake, now: datetime) -> _Look | None:
-    """The sensor's last look, if it is so late that the sensor is at work."""
-    look = _look(lake)
-    return look if look is not None and now - look.at < _ALIVE else None
-
-
-def looked_at(lake: Lake) -> datetime | None:
-    """When the sensor last looked for requests (UTC), or None."""
-    look = _look(lake)
-    return None if look is None else look.at
-
-
-def due_runs(lake: Lake, now: datetime) -> list[tuple[datetime, str]]:
-    """When each schedule that is on begins its next run, and what that does: the next one first, those that only look for
-    work last. Empty where nobody looked lately.
-    """
-    look = _late_look(lake, now)
-    found = ((each.what, *each.ticks) for each in (look.schedules if look else ()))
-    due = sorted((later - first < _OFTEN, first if first > now else later, what) for what, first, later in found)
-    return [(at, what) for _, at, what in due]
-
-
-def is_anybody_looking(lake: Lake, now: datetime) -> bool:
-    """Whether the sensor looked for requests lately."""
-    return _late_look(lake, now) is not None
+def latest_region(lake: Lake, now: datetime) -> RequestView | None:
+    """The newest request for a region of the map."""
+    found = latest_requests(lake, now, MOST_WAITING)
+    return next((view for view in found if isinstance(view.request.wanted, RegionWanted)), None)
 
 
 def _is_dead(lake: Lake, run_id: str, now: datetime) -> bool:
@@ -340,11 +339,6 @@ def _last_lines(logs_dir: Path, log: str | None) -> list[str]:
     except OSError:  # removed as old, or of another user
         return []
     return lines[1 if size > TAIL else 0 :][-LINES:]
-
-
-def requests_folder(lake: Lake) -> Path:
-    """The folder of requests and their states."""
-    return lake.data_dir / "inbox" / "requests"
 
 
 def _path(lake: Lake, request_id: str) -> Path:

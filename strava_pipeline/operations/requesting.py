@@ -2,12 +2,14 @@
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from strava_pipeline.core.changes.states import approved, year_of
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.map_region import LACKING
 from strava_pipeline.ingest.providers_file import enabled_providers, used_sources
 from strava_pipeline.ingest.registry import missing_login
 from strava_pipeline.lake.paths import Lake
@@ -17,6 +19,7 @@ from strava_pipeline.lake.requests import (
     ImportWanted,
     MonthWanted,
     PullWanted,
+    RegionWanted,
     Wanted,
 )
 from strava_pipeline.operations.changes.months import known_since
@@ -46,6 +49,8 @@ def refuse_request(settings: Settings, wanted: Wanted, now: datetime) -> None:
             years_of_approved(settings, ids, now)
         case ImportWanted(names=names):
             paths_of_import(Lake(settings.data_dir), names)
+        case RegionWanted() if find_spec("pmtiles") is None:
+            raise MisuseError(LACKING)
 
 
 def _is_known(settings: Settings, month: str) -> bool:

@@ -17,6 +17,7 @@ from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
+from strava_pipeline.orchestrate.assets.maps import region_asset
 from strava_pipeline.orchestrate.assets.sources import source_assets
 from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.metadata import LINEAGE, OWNER
@@ -86,10 +87,11 @@ def build_defs(
 def _beside(
     partitions: dg.PartitionsDefinition[Any], settings: Settings, left_out: Set[str]
 ) -> Iterator[dg.AssetsDefinition | dg.AssetSpec]:
-    """The assets of exports at the end of a run, if a setting asks for them, and the systems besides the activities.
+    """The region of the map, exports at the end of a run, if a setting asks for them, and the systems besides the activities.
 
-    Without the setting they cost nothing. `left_out`: packages of systems.
+    Without the setting exports cost nothing. `left_out`: packages of systems.
     """
+    yield region_asset(settings)
     if settings.export_url is not None:
         from strava_pipeline.orchestrate.assets.exported import exported_assets
 

@@ -24,6 +24,7 @@ IMPORT_JOB, MERGE_FILES_JOB = "import_files", "merge_files"  # the verb `import`
 IMPORT_ALL_JOB = "import_and_merge"  # both in one run: what a person starts on the dashboard
 PROFILE_JOB, NEW_GEAR_JOB = "profile", "new_gear"  # not by year
 RECONCILE_JOB = "reconcile"
+REGION_JOB, MAP_REGION = "fetch_region", "map_region"  # not by year; a person asks for it on the dashboard
 STREAMS_JOB = "streams"
 MATCH_JOB = "match"  # it runs as soon as a person has decided
 APPLIED_CHANGES = "applied_changes"
@@ -188,6 +189,12 @@ JOBS: dict[str, Job] = {
             JobYears.NONE,
             "Fetch gear that appeared.",
             {"gear": {"new_gear_only": True}},
+        ),
+        Job(
+            REGION_JOB,
+            (MAP_REGION,),
+            JobYears.NONE,
+            "Fetch streets of the map around home, as a person asked on the dashboard's page /maps.",
         ),
         *(job for system in parts("jobs") for job in system.JOBS),
     )

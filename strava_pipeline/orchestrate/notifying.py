@@ -5,6 +5,7 @@ lake/notifications.py defines a notification. Foreign errors may contain anythin
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +17,7 @@ from strava_pipeline.lake.notifications import Notification, notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.log_files import Outcome
+from strava_pipeline.operations.map_region import MAP_REGION, RegionReport
 from strava_pipeline.operations.years import years_in_words
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import REQUEST
@@ -57,6 +59,8 @@ def note_end(
 
 def _taken_in(reports: Reports) -> str:
     """The results of an import, with exclusions and their reasons; empty if a run imported no files."""
+    if said := reports.get(MAP_REGION):
+        return str(RegionReport(**{each.name: said[each.name] for each in fields(RegionReport)}))
     landed, read = reports.get("bronze_files"), reports.get("file_readings", {})
     if landed is None:
         return ""

@@ -23,8 +23,8 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice
 from strava_pipeline.ingest.registry import access_problem, missing_login
 from strava_pipeline.lake.bronze.listings import is_by_start
+from strava_pipeline.lake.looks import ScheduleTicks
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import ScheduleTicks
 from strava_pipeline.operations.years import year_range
 from strava_pipeline.orchestrate.dagster_private import (
     InstigatorState,

@@ -10,8 +10,10 @@ import pytest
 from pydantic import ValidationError
 
 from strava_pipeline.lake.locks import forget_run, live_run
+from strava_pipeline.lake.looks import note_look, requests_folder
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
+    CANCELLED,
     ENDING,
     KEPT_FOR,
     LARGEST,
@@ -20,18 +22,20 @@ from strava_pipeline.lake.requests import (
     ImportWanted,
     MonthWanted,
     PullWanted,
+    RegionWanted,
     Request,
     RequestsFullError,
     Unreadable,
     begin_request,
+    cancel_request,
     end_request,
     forget_requests,
     has_requests,
     keep_request,
-    note_look,
+    latest_region,
+    note_progress,
     open_requests,
     request_view,
-    requests_folder,
     take_import,
 )
 
@@ -194,3 +198,31 @@ def test_an_import_waits_for_a_run_until_one_is_at_work_on_it_and_again_where_th
     assert take_import(lake, long_after) == waiting
     end_request(lake, key, "done", NOW, "1 file came in.", "r1")
     assert take_import(lake, long_after) is None
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_region_is_asked_for_once_and_a_cancelled_one_stays_cancelled(lake: Lake, is_begun: bool) -> None:
+    asked = keep_request(lake, RegionWanted(kind="region"), NOW, "a test")
+    with live_run(lake, "r1"):
+        if is_begun:
+            begin_request(lake, asked.id, "r1", NOW, None)
+            assert note_progress(lake, asked.id, 3, 10)
+            found = latest_region(lake, NOW)
+            assert found is not None
+            assert (found.done, found.total) == (3, 10)
+        assert keep_request(lake, RegionWanted(kind="region", most_bytes=9), NOW, "a test") == asked
+        cancel_request(lake, asked.id, NOW)
+        begin_request(lake, asked.id, "r1", NOW, None)  # it was about to begin
+        assert not note_progress(lake, asked.id, 4, 10)
+        end_request(lake, asked.id, "done", NOW, "It is loaded.", "r1")
+    view = request_view(lake, None, asked.id, NOW)
+    assert view is not None
+    assert (view.status, view.message) == ("failed", CANCELLED)
+    assert keep_request(lake, RegionWanted(kind="region"), NOW + timedelta(seconds=1), "a test") != asked
+
+
+def test_a_region_whose_run_was_killed_can_be_asked_for_again(lake: Lake) -> None:
+    asked = keep_request(lake, RegionWanted(kind="region", most_bytes=9), NOW, "a test")
+    begin_request(lake, asked.id, "gone", NOW, None)
+    again = keep_request(lake, RegionWanted(kind="region", most_bytes=9), NOW + timedelta(seconds=1), "a test")
+    assert again != asked

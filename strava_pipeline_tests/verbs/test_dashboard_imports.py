@@ -7,8 +7,13 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.looks import note_look
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import ImportWanted, keep_request, latest_requests, note_look
+from strava_pipeline.lake.requests import (
+    ImportWanted,
+    keep_request,
+    latest_requests,
+)
 from strava_pipeline.verbs.dashboard_imports import look_for_ever
 
 

@@ -14,6 +14,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.lake.looks import note_look
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import forget_refusals
 from strava_pipeline.lake.requests import (
@@ -23,6 +24,7 @@ from strava_pipeline.lake.requests import (
     MonthWanted,
     PublishWanted,
     PullWanted,
+    RegionWanted,
     Request,
     Unreadable,
     Wanted,
@@ -30,7 +32,6 @@ from strava_pipeline.lake.requests import (
     forget_requests,
     has_requests,
     is_taken,
-    note_look,
     open_requests,
 )
 from strava_pipeline.operations.requesting import paths_of_import, refuse_request, years_of_approved
@@ -46,6 +47,7 @@ from strava_pipeline.orchestrate.jobs import (
     JOBS,
     LISTING,
     MONTH_JOB,
+    REGION_JOB,
     SOURCES_JOB,
     jobs_of,
     pulled_as,
@@ -55,7 +57,7 @@ from strava_pipeline.orchestrate.runs import fail_dead_runs, our_runs
 from strava_pipeline.orchestrate.schedules import ticks_due
 from strava_pipeline.orchestrate.tags import FIRST, REQUEST
 
-_JOBS = ("compact", "flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB)
+_JOBS = ("compact", "flow", "refresh", "backfill", APPLY_JOB, IMPORT_ALL_JOB, REGION_JOB)
 SOON = timedelta(minutes=1)  # within it, the service loads what was just set up
 _NOT_LOADED = (
     "Dagster has not loaded what this needs. Start it again (`strava-pipeline service restart`), then ask again."
@@ -144,6 +146,8 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
             return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
         case PublishWanted():
             return jobs["compact"], years_without_choice(settings, "compact", now), {}
+        case RegionWanted():  # the run reads how many bytes it may load
+            return jobs[REGION_JOB], [], {}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
             # the files' years are known when they are read

@@ -1,6 +1,7 @@
 """Asking for a run, and how it stands: what buttons of other pages send. The same requests as `/api/requests`."""
 
 import re
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
 
@@ -45,7 +46,7 @@ def listed(request: Request, site: CurrentSite) -> HTMLResponse:
 @router.post("/requests", response_model=None)
 def ask(request: Request, fields: Fields) -> Response:
     """Keep a request, and show how it stands."""
-    wanted = _wanted({name: values for name, values in fields.items() if name != "ids"}, [*fields.get("ids", ())])
+    wanted = wanted_of({name: values for name, values in fields.items() if name != "ids"}, [*fields.get("ids", ())])
     return kept_page(request, wanted)
 
 
@@ -105,7 +106,8 @@ def _month_of(pipeline: Pipeline, wanted: Wanted) -> str | None:
     return months.pop() if len(months) == 1 else None
 
 
-def _wanted(fields: dict[str, Any], ids: list[str]) -> Wanted:
+def wanted_of(fields: Mapping[str, Sequence[str]], ids: list[str]) -> Wanted:
+    """The request in a form's fields. Raises ProblemError."""
     given: dict[str, Any] = {name: values[0] for name, values in fields.items()}
     if re.fullmatch("[0-9]{1,4}", given.get("year", "")):
         given["year"] = int(given["year"])

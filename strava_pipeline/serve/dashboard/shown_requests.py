@@ -10,12 +10,14 @@ _TITLES = {
     "apply_changes": "Write changes",
     "import": "Import files",
     "publish": "Use what was saved",
+    "region": "Streets around home",
 }
 _ORIGINS = {
     "pull": ("/providers", "Services"),
     "apply_changes": ("/sync", "Sync"),
     "import": ("/", "Overview"),
     "publish": ("/settings", "Settings"),
+    "region": ("/maps", "Regions of the map"),
 }
 
 

@@ -11,7 +11,11 @@ from dagster import DagsterRunStatus
 
 from strava_pipeline.lake.imports.undo import find_import
 from strava_pipeline.lake.locks import live_run
-from strava_pipeline.lake.requests import ImportWanted, keep_request, note_look
+from strava_pipeline.lake.looks import note_look
+from strava_pipeline.lake.requests import (
+    ImportWanted,
+    keep_request,
+)
 from strava_pipeline.operations.importing import land_paths
 from strava_pipeline.operations.undoing import undo
 from strava_pipeline.orchestrate.build import build_defs

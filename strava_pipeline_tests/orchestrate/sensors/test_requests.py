@@ -1,47 +1,57 @@
 """Requests of the dashboard: each becomes one run, whose end is beside it, whatever became of the run."""
 
+import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dagster import DagsterRun, DagsterRunStatus
+from dagster import DagsterRun, DagsterRunStatus, Failure
 from dagster._core.definitions.run_request import InstigatorType
 from dagster._core.scheduler.instigation import InstigatorState, InstigatorStatus, SensorInstigatorData
 from dagster._daemon.sensor import get_elapsed
 from tenacity import Retrying, stop_after_delay, wait_fixed
 
+from strava_pipeline.core.geodesy import tile_of
 from strava_pipeline.lake.locks import live_run
+from strava_pipeline.lake.looks import looked_at, requests_folder
+from strava_pipeline.lake.maps import HOME, regions
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import Refusal, keep_refusal, refusal
 from strava_pipeline.lake.requests import (
+    CANCELLED,
     ApplyWanted,
     BackfillWanted,
     ImportWanted,
     MonthWanted,
     PullWanted,
+    RegionWanted,
     Request,
     RequestView,
     Wanted,
     asked_since,
     begin_request,
+    cancel_request,
     keep_request,
-    looked_at,
     request_view,
-    requests_folder,
 )
 from strava_pipeline.operations.changes.asking import propose_month
 from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.operations.log_files import DONE
 from strava_pipeline.orchestrate.build import build_defs
+from strava_pipeline.orchestrate.jobs import REGION_JOB
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.sensors import waking
 from strava_pipeline.orchestrate.sensors.requests import request_of
 from strava_pipeline.orchestrate.tags import REQUEST
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.imports import a_gpx
+from strava_pipeline_tests.ingest.test_http import Handler, server
+from strava_pipeline_tests.ingest.test_map_region import archive, ranges
+from strava_pipeline_tests.lookups.test_heat_lines import write_heat_tiles
 from strava_pipeline_tests.orchestrate.sensors.test_catch_up import origin
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.providers.test_comparing import choose
@@ -268,3 +278,50 @@ def test_each_kind_has_its_job_years_and_config(tmp_path: Path, monkeypatch: pyt
     assert found["backfill"][:2] == ("backfill_sources", "2025")
     assert found["import"][:2] == ("import_and_merge", "2026")
     assert [Path(one).name for one in found["import"][2]["bronze_files"]["config"]["paths"]] == ["one.zip"]
+
+
+@pytest.mark.dear
+def test_streets_come_by_two_requests_and_nothing_tells_where_home_is(make_rig: Make) -> None:
+    town, asked_by, cancels = archive((15.0, 47.0, 18.0, 49.0)), [], []
+
+    def respond(handler: Handler) -> None:
+        asked_by.append(handler.path)
+        if cancels and len(asked_by) > 3:
+            cancel_request(watch.rig.lake, cancels[0], datetime.now(UTC))
+        ranges(town)(handler)
+
+    def carried_out(most_bytes: int | None, *, cancelled: bool = False) -> RequestView:
+        request = ask(watch, RegionWanted(kind="region", most_bytes=most_bytes))
+        asked_by.clear()
+        cancels[:] = [request.id] if cancelled else []
+        wanted, _ = watch.tick("requests")
+        assert wanted is not None
+        assert wanted.job_name == REGION_JOB
+        with suppress(Failure):
+            watch.launch(wanted)
+        return view(watch, request)
+
+    with server(respond) as seen:
+        rig = make_rig(
+            activities=12, settings={"first_year": 2025, "map_region_source": f"{seen.url}/{{date}}.pmtiles"}
+        )
+        with watched(rig) as watch:
+            rig.run("flow")
+            lost = carried_out(None)
+            assert (lost.status, "No activity has a track yet" in lost.message, asked_by) == ("failed", True, [])
+            me = rig.one("SELECT DISTINCT athlete_id FROM activities")
+            x, y = tile_of(48.15, 16.25, 14)
+            write_heat_tiles(rig.lake, 2025, [(me, "run", 14, x + n, y, 3) for n in range(4)])
+            rig.run_unpartitioned(REGION_JOB)
+            assert asked_by == [], "a run that nobody asked for on the page asks no server"
+            told = carried_out(None)
+            assert (told.status, told.message) == ("done", f"It would load {told.total / 1e6:,.1f} MB from 127.0.0.1.")
+            assert (told.total > 0, regions(rig.lake)) == (True, {})
+            assert carried_out(told.total, cancelled=True).message == CANCELLED
+            assert "more than you agreed to" in carried_out(told.total // 2).message
+            assert [*rig.lake.maps.glob("**/*")] == []
+            done = carried_out(told.total)
+            assert (done.status, done.done, [*regions(rig.lake)]) == ("done", told.total, [HOME]), done.message
+            kept = [*requests_folder(rig.lake).iterdir(), *rig.settings.logs_dir.rglob("*")]
+            written = "".join(path.read_text(errors="replace") for path in kept if path.is_file())
+            assert not re.search(r"(?<![\d:.])(16\.[123]|48\.[12])", written)

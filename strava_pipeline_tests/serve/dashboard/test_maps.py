@@ -5,11 +5,24 @@ from pathlib import Path
 
 from fastapi.testclient import TestClient
 
+from strava_pipeline.core.geodesy import tile_of
+from strava_pipeline.lake.looks import requests_folder
 from strava_pipeline.lake.maps import add_region, read_region
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.requests import (
+    CANCELLED,
+    RegionWanted,
+    RequestView,
+    begin_request,
+    end_request,
+    latest_region,
+    note_progress,
+)
 from strava_pipeline.serve.dashboard.routes import HERE
+from strava_pipeline_tests.lookups.test_heat_lines import write_heat_tiles
 from strava_pipeline_tests.pmtiles import VIENNA, region, write_region
-from strava_pipeline_tests.serve.dashboard.conftest import Dashboard
+from strava_pipeline_tests.rig import Make
+from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 
 WORLD = HERE / "static" / "ground" / "world.pmtiles"
 MOST_BYTES = 2_000_000
@@ -84,3 +97,50 @@ def test_the_page_shows_the_command_that_extracts_a_region(site: TestClient) -> 
     text = site.get("/maps", headers={"Accept": "text/html"}).text
     assert "https://build.protomaps.com/20260309.pmtiles home.pmtiles --bbox=W,S,E,N --maxzoom=14" in text
     assert not re.search(r"<(script|link|img)[^>]+https?:", text)
+    assert "there is nothing to fetch" in text
+    assert "<button>Fetch my region" not in text
+
+
+def test_streets_are_asked_for_fetched_and_cancelled_on_the_page(make_rig: Make) -> None:
+    rig = make_rig(activities=12, settings={"first_year": 2025, "dashboard_address": "127.0.0.1:8723"})
+    rig.begin_with("flow")
+    x, y = tile_of(48.15, 16.25, 14)
+    me = rig.one("SELECT DISTINCT athlete_id FROM activities")
+    write_heat_tiles(rig.lake, 2025, [(me, "run", 14, x + n, y, 3) for n in range(4)])
+    with served(rig.settings) as made:
+        site, lake = made.browser(), rig.lake
+
+        def page() -> str:
+            return (
+                site.get("/maps", headers={"Accept": "text/html"}).text.split('id="region"')[1].split("</section>")[0]
+            )
+
+        def press(place: str = "", **fields: str) -> RequestView:
+            assert site.post(f"/maps/streets{place}", data=fields).headers["location"] == "/maps#streets"
+            found = latest_region(lake, made.site.now())
+            assert found is not None
+            return found
+
+        text = page()
+        assert ("build.protomaps.com" in text, "which tells where you live" in text, text.count("<form")) == (
+            True,
+            True,
+            1,
+        )
+        measuring = press()
+        assert press(most_bytes="7").request == press().request == measuring.request, "one request"
+        assert ("Cancel" in page(), "so the request waits" in page()) == (True, True)
+        begin_request(lake, measuring.request.id, None, made.site.now(), None)
+        note_progress(lake, measuring.request.id, 0, 12_300_000)
+        end_request(lake, measuring.request.id, "done", made.site.now(), "It would load 12.3 MB.")
+        assert "Load 12.3 MB from build.protomaps.com" in page()
+        made.later(seconds=1)
+        fetching = press(most_bytes="12300000")
+        assert fetching.request.wanted == RegionWanted(kind="region", most_bytes=12_300_000)
+        begin_request(lake, fetching.request.id, None, made.site.now(), None)
+        note_progress(lake, fetching.request.id, 4_100_000, 12_300_000)
+        assert ('<progress max="12300000" value="4100000"' in page(), "4.1 of 12.3 MB" in page()) == (True, True)
+        assert press("/cancel").message == CANCELLED
+        assert ("Fetch my region" in page(), "Load 12.3 MB" in page(), CANCELLED in page()) == (True, False, True)
+        assert site.post("/maps/streets", data={"most_bytes": "all"}).status_code == 400
+        assert "16.2" not in "".join(path.read_text() for path in requests_folder(lake).glob("*.json"))

@@ -20,11 +20,11 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import KnownCopy, note_copy
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.looks import ScheduleTicks, note_look
 from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
 from strava_pipeline.lake.made.tracks import write_track
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.requests import ScheduleTicks, note_look
 from strava_pipeline.serve.dashboard.display import (
     change_value,
     climb,

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.looks import note_look, requests_folder
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import (
     ApplyWanted,
@@ -15,12 +16,11 @@ from strava_pipeline.lake.requests import (
     MonthWanted,
     PublishWanted,
     PullWanted,
+    RegionWanted,
     Wanted,
     begin_request,
     end_request,
     keep_request,
-    note_look,
-    requests_folder,
 )
 from strava_pipeline_tests.serve.dashboard.conftest import NOW, served
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
@@ -32,6 +32,7 @@ WANTED: tuple[tuple[Wanted, str, str], ...] = (
     (BackfillWanted(kind="backfill", year=2024), "Pull 2024 again", "/sync?year=2024"),
     (ImportWanted(kind="import", names=("<b>.fit",)), "Import &lt;b&gt;.fit", "/"),
     (PublishWanted(kind="publish"), "Use what was saved", "/settings"),
+    (RegionWanted(kind="region"), "Streets around home", "/maps"),
 )
 
 
