@@ -11,7 +11,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.map_region import RegionSource
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.maps import HOME, write_region
-from strava_pipeline.lake.requests import CANCELLED, note_progress
+from strava_pipeline.lake.requests import CANCELLED, RegionWanted, note_progress, request_view
 from strava_pipeline.lookups.home_box import home_box
 from strava_pipeline.operations.insights import Opened
 from strava_pipeline.operations.run_context import RunContext
@@ -40,15 +40,21 @@ class RegionReport(Numbers):
         )
 
 
-def fetch_region(
-    run: RunContext, opened: Opened, settings: Settings, request_id: str | None, most_bytes: int | None
-) -> StepReport:
-    """Load the streets around home, or (`most_bytes` None) see how many bytes that takes. A cancelled request keeps nothing."""
+def fetch_region(run: RunContext, opened: Opened, settings: Settings, request_id: str | None) -> StepReport:
+    """Load the streets around home as a request says, or see how many bytes that takes. Nobody is asked without a request.
+
+    A cancelled request keeps nothing.
+    """
     report = RegionReport(0, 0, urlsplit(settings.map_region_source).hostname or "the server")
+    view = request_view(run.lake, None, request_id or "", run.now())
+    if view is None or not isinstance(wanted := view.request.wanted, RegionWanted):
+        return StepReport(
+            MAP_REGION, [report], notes={"result": "Nobody asked for it; the dashboard's page /maps has a button."}
+        )
 
     def went(count: int) -> None:
         report.bytes_loaded += count
-        if not note_progress(run.lake, request_id or "", report.bytes_loaded, report.bytes_in_all):
+        if not note_progress(run.lake, view.request.id, report.bytes_loaded, report.bytes_in_all):
             raise _CancelledError
 
     try:
@@ -58,9 +64,9 @@ def fetch_region(
             cut = source.find(edges)
             report.bytes_in_all = total = bytes_of(cut.pieces)
             went(0)
-            if most_bytes is not None and total > most_bytes * _MARGIN:
+            if (most := wanted.most_bytes) is not None and total > most * _MARGIN:
                 raise PipelineError(f"{report} That is more than you agreed to: ask again on the page /maps.")
-            if most_bytes is not None:  # needed: what is loaded, and the archive that is made of it
+            if most is not None:  # needed: what is loaded, and the archive that is made of it
                 write_region(run.lake, HOME, 2 * total, lambda file: source.cut(cut, file, run.lake.maps, went))
     except _CancelledError:
         return StepReport(MAP_REGION, [report], notes={"result": CANCELLED})

@@ -33,14 +33,6 @@ class GearConfig(CallLimits):
     )
 
 
-class RegionConfig(dg.Config):
-    """What `map_region` loads."""
-
-    most_bytes: int | None = Field(
-        None, description="at most that many bytes; unset: tell how many there are, load none"
-    )
-
-
 class ListingConfig(dg.Config, ListingOptions):
     """How `bronze_activities` lists."""
 

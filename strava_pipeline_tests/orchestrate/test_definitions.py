@@ -38,6 +38,7 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
             "bronze_files",
             "file_readings",
             "insights",
+            "map_region",
             *RECEIVED,
         ):  # without columns
             assert spec.metadata["dagster/column_schema"].columns, spec.key
@@ -61,7 +62,7 @@ def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:
 
 def test_all_but_profile_files_and_replay_of_trips_share_one_partitions_definition(defs: dg.Definitions) -> None:
     partitioned = {spec.key.to_user_string(): spec.partitions_def for spec in defs.resolve_all_asset_specs()}
-    alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files", *RECEIVED}
+    alone = {"athlete", "gear", "trip_replay", "bronze_files", "file_readings", "files", "map_region", *RECEIVED}
     assert {name for name, found in partitioned.items() if found is None} == alone
     assert len({found for found in partitioned.values() if found is not None}) == 1
 

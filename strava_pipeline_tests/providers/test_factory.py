@@ -69,11 +69,11 @@ proposed_changes, published_warehouse
 +schedule daily_toy: 0 6 * * * Europe/London, job toy
 +schedule weekly_toy: 0 4 * * 0 Europe/London, job toy
 +schedule monthly_toy: 0 3 1 * * Europe/London, job toy
-+sensor requests: standard, every 60 s, apply_changes, backfill, backfill_sources, compact, flow, import_and_merge, refresh, sync_month, toy
++sensor requests: standard, every 60 s, apply_changes, backfill, backfill_sources, compact, fetch_region, flow, import_and_merge, refresh, sync_month, toy
 +sensor resume_toy: standard, every 600 s, toy
 -activity_shards  below bronze_activities, events_received, imports
 +activity_shards  below bronze_activities, events_received, imports, providers_received
--sensor requests: standard, every 60 s, apply_changes, backfill, compact, flow, import_and_merge, refresh
+-sensor requests: standard, every 60 s, apply_changes, backfill, compact, fetch_region, flow, import_and_merge, refresh
 -tracks  below activities, activity_members, imports, streams_received
 +tracks  below activities, activity_members, imports, provider_files_received, streams_received
 """ + "".join(

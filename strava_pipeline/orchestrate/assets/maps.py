@@ -4,7 +4,6 @@ import dagster as dg
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.operations.map_region import fetch_region
-from strava_pipeline.orchestrate.config import RegionConfig
 from strava_pipeline.orchestrate.jobs import MAP_REGION
 from strava_pipeline.orchestrate.steps import step
 from strava_pipeline.orchestrate.tags import REQUEST
@@ -16,18 +15,13 @@ def region_asset(settings: Settings) -> dg.AssetsDefinition:
         MAP_REGION,
         group_name="maps",
         kinds={"pmtiles"},
-        description="data/maps/home.pmtiles: streets of OpenStreetMap around home. A run without `most_bytes` only tells how "
-        "many bytes they have.",
+        description="data/maps/home.pmtiles: streets of OpenStreetMap around home. Only a run that the page "
+        "/maps asked for makes it, or tells how many bytes they have.",
     )
     return step(
         [region],
         lambda asked: fetch_region(
-            asked.run,
-            asked.resources.snapshot.get_connection,
-            settings,
-            asked.of_run.tags.get(REQUEST),
-            asked.config.most_bytes,
+            asked.run, asked.resources.snapshot.get_connection, settings, asked.of_run.tags.get(REQUEST)
         ),
-        config=RegionConfig,
         needs=["snapshot"],
     )

@@ -46,7 +46,6 @@ from strava_pipeline.orchestrate.jobs import (
     IMPORT_ALL_JOB,
     JOBS,
     LISTING,
-    MAP_REGION,
     MONTH_JOB,
     REGION_JOB,
     SOURCES_JOB,
@@ -147,8 +146,8 @@ def _planned(settings: Settings, wanted: Wanted, now: datetime) -> tuple[Job, Se
             return jobs[APPLY_JOB], years_of_approved(settings, ids, now), {APPLIED_CHANGES: {"ids": list(ids)}}
         case PublishWanted():
             return jobs["compact"], years_without_choice(settings, "compact", now), {}
-        case RegionWanted(most_bytes=most):
-            return jobs[REGION_JOB], [], {MAP_REGION: {"most_bytes": most}}
+        case RegionWanted():  # the run reads how many bytes it may load
+            return jobs[REGION_JOB], [], {}
         case ImportWanted(names=names):
             paths = [str(path.absolute()) for path in paths_of_import(Lake(settings.data_dir), names)]
             # the files' years are known when they are read

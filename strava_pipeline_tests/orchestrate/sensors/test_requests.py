@@ -312,6 +312,8 @@ def test_streets_come_by_two_requests_and_nothing_tells_where_home_is(make_rig: 
             me = rig.one("SELECT DISTINCT athlete_id FROM activities")
             x, y = tile_of(48.15, 16.25, 14)
             write_heat_tiles(rig.lake, 2025, [(me, "run", 14, x + n, y, 3) for n in range(4)])
+            rig.run_unpartitioned(REGION_JOB)
+            assert asked_by == [], "a run that nobody asked for on the page asks no server"
             told = carried_out(None)
             assert (told.status, told.message) == ("done", f"It would load {told.total / 1e6:,.1f} MB from 127.0.0.1.")
             assert (told.total > 0, regions(rig.lake)) == (True, {})
