@@ -72,6 +72,11 @@ def streams(lake: Lake, points: pl.DataFrame, at: datetime) -> None:
 def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys]]:
     """A run of an hour by a bike computer with a strap, a copy of it, and by a watch whose wrist reads 6 bpm more."""
     lake = new_lake(tmp_path / "data")
+    return lake, met_twice(lake)
+
+
+def met_twice(lake: Lake) -> dict[int, SessionKeys]:
+    """What `kept` holds, in the lake; where the recordings are."""
     local = START.replace(tzinfo=None) + timedelta(hours=2)
     run = activity(COMPUTER, "2024-05-01T10:00", sport_type="Run", average_heartrate=999.0, suffer_score=50.0)
     others = [{**run, "id": one, "source": "file"} for one in (WATCH, COPY)]
@@ -85,7 +90,7 @@ def kept(tmp_path: Path, new_lake: NewLake) -> tuple[Lake, dict[int, SessionKeys
         WATCH: file(lake, "watch", watch, "Garmin Forerunner 935", {"heartrate": "wrist"}),
     }
     compared(lake, found)
-    return lake, found
+    return found
 
 
 def compared(lake: Lake, recorded_: dict[int, SessionKeys], year: int = 2024) -> int:
