@@ -23,6 +23,7 @@ class Pairs:
         left: how many more are open.
         said: what the athlete said.
         rows: each source's row, by id, with the `activity_id` that it is.
+        counted: the ids of `rows` that are in totals, by themselves or as another's part.
     """
 
     open: Sequence[ActivityPair]
@@ -30,6 +31,7 @@ class Pairs:
     left: int
     said: Decisions
     rows: Mapping[int, Values]
+    counted: Collection[int]
 
 
 def pairs_here(connection: Connection, lake: Lake, also: Collection[int] = ()) -> Pairs:
@@ -43,7 +45,10 @@ def pairs_here(connection: Connection, lake: Lake, also: Collection[int] = ()) -
     ids = {*also, *(one for pair in (*opened, *of["decided"]) for one in pair.ids)}
     newest = {pair: place for place, pair in enumerate(decided_pairs(lake))}
     of["decided"].sort(key=lambda pair: newest.get(pair.ids, -1), reverse=True)
-    return Pairs(opened, of["decided"], left, said, _rows(connection, sorted(ids)))
+    rows = _rows(connection, sorted(ids))
+    counting = {one for (one,) in connection.execute("SELECT activity_id FROM counted_activities").fetchall()}
+    counted = [one for one, row in rows.items() if row["activity_id"] in counting]
+    return Pairs(opened, of["decided"], left, said, rows, counted)
 
 
 def pair_of(connection: Connection, one: int, other: int) -> ActivityPair | None:

@@ -20,7 +20,7 @@ def reasons() -> pl.Expr:
         pl.when(col("one_timer")).then(pl.lit("the same time by the timer")),
         pl.when(col("shifted")).then(pl.format("clocks {} h apart", (col("start_apart") / 3600).round(2))),
         pl.when(~col("shifted")).then(pl.format("{} % of the time together", _percent("together"))),
-        pl.when(~col("shifted")).then(pl.format("starts {} s apart", col("start_apart").round(0).cast(pl.Int64))),
+        pl.when(~col("shifted")).then(pl.format("starts {} apart", _time("start_apart"))),
         pl.format("{} % of {} common seconds at one place", _percent("same_seconds"), col("common_seconds")),
         pl.when(col("same_beats") >= rules.SAME_SERIES.value).then(
             pl.format("{} % of the beats the same", _percent("same_beats"))
@@ -39,3 +39,9 @@ def reasons() -> pl.Expr:
 
 def _percent(name: str) -> pl.Expr:
     return (pl.col(name) * 100).round(1)
+
+
+def _time(name: str) -> pl.Expr:
+    seconds = pl.col(name).round(0).cast(pl.Int64)
+    minutes = pl.format("{} min", (pl.col(name) / 60).round(0).cast(pl.Int64))
+    return pl.when(pl.col(name) < 120).then(pl.format("{} s", seconds)).otherwise(minutes)

@@ -13,6 +13,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import copied
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.test_corrections import say as correct
 from strava_pipeline_tests.serve.dashboard.conftest import served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
@@ -117,3 +118,11 @@ def test_both_are_compared_and_decided_where_they_are_read(site: TestClient) -> 
     text = words(page(site, "/activities/2"))
     assert "Two: count both" in text
     assert "strava-pipeline" not in text
+
+
+def test_the_page_says_which_of_two_counts_as_totals_have_it(site: TestClient, lake: Lake) -> None:
+    assert "Until you say, Watch , 20.0 km, counts" in words(page(site, "/pairs"))
+    correct(lake, 1, counts=False)
+    assert "Until you say, Phone , 18.0 km, counts" in words(page(site, "/pairs"))
+    correct(lake, 2, counts=False)
+    assert "Neither counts until you say" in words(page(site, "/pairs"))
