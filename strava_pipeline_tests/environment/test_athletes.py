@@ -61,7 +61,7 @@ def value_of(name: str) -> str:
     kind, default = FIELDS[name].annotation, FIELDS[name].default
     if kind in (int, float) or int in get_args(kind):
         return str((default or 7) + 1)
-    if name.endswith(("_url", "redirect_uri")):
+    if name.endswith(("_url", "redirect_uri", "_source")):
         return f"https://marked.example/{name}"
     if name.endswith("_address"):
         return "127.0.0.1:9999"
