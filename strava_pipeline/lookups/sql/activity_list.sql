@@ -17,7 +17,7 @@ totals AS (
             'average_distance': avg(nullif(distance, 0)),
             'average_moving_time': avg(moving_time),
             'average_elevation_gain': avg(nullif(total_elevation_gain, 0)),
-            'average_speed': sum(distance) FILTER (moving_time > 0) / sum(moving_time) FILTER (moving_time > 0 AND distance IS NOT NULL),
+            'average_speed': sum(distance) FILTER (moving_time > 0) / sum(moving_time) FILTER (moving_time > 0 AND distance > 0),
             'average_heartrate': sum(average_heartrate * moving_time)
                 / nullif(sum(moving_time) FILTER (average_heartrate IS NOT NULL), 0),
             'sport_group': CASE WHEN min(sport_group) = max(sport_group) THEN min(sport_group) END

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from strava_pipeline.core.cuts import clock_seconds
 from strava_pipeline.core.insights.goals import METRES_PER_MILE, Units, clock
+from strava_pipeline.core.sheets.cells import read_number
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.corrections import OWN, Edit, Word, are_published, words_before
@@ -91,10 +92,9 @@ def _word(name: str, text: str, units: Units | None = None) -> Word:
         return None
     if name != "distance":
         return clock_seconds(text)
-    try:
-        return float(text) * _METRES[units]
-    except ValueError:
-        raise ProblemError(400, f"A distance is a number of {units}, such as 12.5.") from None
+    if (found := read_number(text, units)) is None:
+        raise ProblemError(400, f"A distance is a number of {units}, such as 12.5 or 12,5.")
+    return found * _METRES[units]
 
 
 def word_text(words: Mapping[str, Any], name: str, units: Units) -> str:

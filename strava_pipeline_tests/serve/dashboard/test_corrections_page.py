@@ -121,10 +121,10 @@ def test_what_is_said_on_the_page_is_shown_at_once_and_taken_back(site: TestClie
 def test_the_form_shows_what_is_recorded_and_takes_a_distance_and_times(site: TestClient, lake: Lake) -> None:
     text = page(site, "/activities/1")
     assert 'placeholder="Ride 1"' in text
-    assert re.search('name="distance" value="" type="number" [^>]*placeholder="20.0 km"', text)
+    assert re.search('name="distance" value="" inputmode="decimal" placeholder="20.0 km"', text)
     assert "as recorded: Ride" in words(text)
     shown = form(site, "/activities/1", WORDS)
-    typed = {**shown, "distance": "21.5", "moving_time": "55:00", "elapsed_time": "1:10:00"}
+    typed = {**shown, "distance": "21,5", "moving_time": "55:00", "elapsed_time": "1:10:00"}
     assert site.post(WORDS, data=typed).status_code == 303
     assert said(lake) == {1: {"distance": 21_500.0, "moving_time": 3300, "elapsed_time": 4200}}
     text = page(site, "/activities/1")
@@ -247,6 +247,7 @@ def test_what_is_ticked_in_the_list_is_corrected_at_once_and_by_a_button_no_more
         (WORDS, {"commute": "maybe"}, 400),
         (WORDS, {"distance": "far"}, 400),
         (WORDS, {"distance": "-5"}, 400),
+        (WORDS, {"distance": "1,234"}, 400),
         (WORDS, {"moving_time": "5"}, 400),
         (WORDS, {"gear": "b1"}, 400),
         (WORDS, {"gear": "strava:b99"}, 400),
