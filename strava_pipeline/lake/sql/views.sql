@@ -42,7 +42,7 @@ matched AS (
         arg_min({said_time}, member.place) FILTER (said.start_date IS NOT NULL) AS has_time,
         bool_or(lower(coalesce(said.sport_type, said.type, said.extra ->> '$.sport')) IN ({drives})) AS is_drive,
         -- a name that a service gives by itself ("Morning Ride") counts where nobody wrote one
-        arg_min(said.name, member.naming + if(said.id IN (FROM default_names), 1000000000, 0)) FILTER (trim(said.name) <> '') AS name,
+        arg_min(said.name, member.naming + CASE WHEN said.id IN (FROM default_names) THEN 1000000000 ELSE 0 END) FILTER (trim(said.name) <> '') AS name,
         -- an import's gear is older than what the API says, also where that is nothing
         arg_min(struct_pack(id := {said_gear}, source := coalesce(said.gear_source, said.source)), member.naming)
             FILTER ({said_gear} IS NOT NULL AND (said.source NOT IN ({imported}) OR member.place = 0)) AS gear
