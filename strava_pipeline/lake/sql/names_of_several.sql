@@ -15,18 +15,20 @@ WITH said AS (
         ON near_towns.latitude_100 = TRY_CAST(round(said.start_latlng[1] * 100) AS INTEGER)
         AND near_towns.longitude_100 = TRY_CAST(round(said.start_latlng[2] * 100) AS INTEGER)
     WHERE said.deleted_at IS NULL AND trim(said.name) <> ''
+),
+of_one AS (
+    SELECT
+        activity_id,
+        list(DISTINCT place ORDER BY place) FILTER (place IS NOT NULL) AS places,
+        list_concat(
+            list(DISTINCT town ORDER BY town) FILTER (town IS NOT NULL),
+            list(DISTINCT city ORDER BY city) FILTER (city IS NOT NULL)
+        ) AS towns
+    FROM said
+    GROUP BY activity_id
+    HAVING min(name) <> max(name)
 )
-SELECT
-    id,
-    source,
-    name,
-    place,
-    list(DISTINCT place ORDER BY place) FILTER (place IS NOT NULL) OVER of_one AS places,
-    list_concat(
-        list(DISTINCT town ORDER BY town) FILTER (town IS NOT NULL) OVER of_one,
-        list(DISTINCT city ORDER BY city) FILTER (city IS NOT NULL) OVER of_one
-    ) AS towns
+SELECT id, source, name, place, places, towns
 FROM said
-WINDOW of_one AS (PARTITION BY activity_id)
-QUALIFY min(name) OVER of_one <> max(name) OVER of_one
+JOIN of_one USING (activity_id)
 ORDER BY id
