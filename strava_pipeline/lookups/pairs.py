@@ -3,8 +3,8 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.core.matching.match import Decisions
-from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, decided_pairs, pair_decisions
+from strava_pipeline.core.matching.match import Pair
+from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, decided_pairs
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import has_time
@@ -21,7 +21,7 @@ class Pairs:
         open: nobody said anything of them.
         decided: the athlete did, whether readers see it already or not, the newest decision first.
         left: how many more are open.
-        said: what the athlete said.
+        said: what the athlete said, in the order of the decisions: whether the two are one.
         rows: each source's row, by id, with the `activity_id` that it is.
         counted: the ids of `rows` that are in totals, by themselves or as another's part.
     """
@@ -29,25 +29,27 @@ class Pairs:
     open: Sequence[ActivityPair]
     decided: Sequence[ActivityPair]
     left: int
-    said: Decisions
+    said: Mapping[Pair, bool]
     rows: Mapping[int, Values]
     counted: Collection[int]
 
 
 def pairs_here(connection: Connection, lake: Lake, also: Collection[int] = ()) -> Pairs:
     """The first pairs; `also`: ids of further rows."""
-    found, said = activity_pairs(connection), pair_decisions(lake)
-    decided = {pair.ids for pair in found if pair.decided} | {*said.joined, *said.split}
+    found, said = activity_pairs(connection), decided_pairs(lake)
+    decided = {pair.ids for pair in found if pair.decided} | said.keys()
     of: dict[str, list[ActivityPair]] = {"open": [], "decided": []}
     for pair in found:
         of["decided" if pair.ids in decided else "open"].append(pair)
     opened, left = of["open"][:MOST], max(len(of["open"]) - MOST, 0)
     ids = {*also, *(one for pair in (*opened, *of["decided"]) for one in pair.ids)}
-    newest = {pair: place for place, pair in enumerate(decided_pairs(lake))}
+    newest = {pair: place for place, pair in enumerate(said)}
     of["decided"].sort(key=lambda pair: newest.get(pair.ids, -1), reverse=True)
     rows = _rows(connection, sorted(ids))
-    counting = {one for (one,) in connection.execute("SELECT activity_id FROM counted_activities").fetchall()}
-    counted = [one for one, row in rows.items() if row["activity_id"] in counting]
+    query = "SELECT activity_id FROM counted_activities WHERE list_contains($ids, activity_id)"
+    heads = {one: row["activity_id"] for one, row in rows.items()}
+    counting = {one for (one,) in connection.execute(query, {"ids": [*heads.values()]}).fetchall()}
+    counted = [one for one, head in heads.items() if head in counting]
     return Pairs(opened, of["decided"], left, said, rows, counted)
 
 

@@ -1,5 +1,6 @@
 """Fields of a form, bounded. A browser sends it by itself, or a script in its place, which receives a part of a page."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 from urllib.parse import parse_qs
@@ -40,6 +41,11 @@ def _parsed(body: bytes) -> Mapping[str, Sequence[str]]:
 def first_of(fields: Mapping[str, Sequence[str]], name: str) -> str:
     """The first value of a field; empty without one."""
     return next(iter(fields.get(name, ())), "")
+
+
+def ids_in(texts: Sequence[str]) -> list[int]:
+    """The ids of activities among texts of a form; what is none is left out."""
+    return [int(text) for text in texts if re.fullmatch(r"-?\d{1,19}", text) and abs(int(text)) < 2**63]
 
 
 def is_form(headers: Headers) -> bool:

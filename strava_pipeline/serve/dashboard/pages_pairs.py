@@ -1,7 +1,6 @@
 """Two recordings that may be one activity, side by side; what the athlete says of them, and takes back."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -9,7 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from strava_pipeline.core.matching.match import ordered_pair
 from strava_pipeline.lake.gold.matches import years_of_ids
 from strava_pipeline.lookups.pairs import pairs_here
-from strava_pipeline.serve.dashboard.forms import Fields, first_of
+from strava_pipeline.serve.dashboard.forms import Fields, first_of, ids_in
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot
@@ -21,7 +20,7 @@ _SAID: Mapping[str, bool | None] = {"one": True, "two": False, "undecided": None
 @router.get("/pairs")
 def pairs(request: Request, snapshot: Snapshot, lake: CurrentLake) -> HTMLResponse:
     """Each pair that may be one, the likeliest first; then those that were decided."""
-    ids = [*map(int, re.findall(r"-?\d{1,19}", request.query_params.get("said", "")))]
+    ids = ids_in(request.query_params.get("said", "").split(":"))
     just = ordered_pair(*ids) if len(ids) == 2 else ()
     values = {"pairs": pairs_here(snapshot, lake, just), "just": just, "is_late": "late" in request.query_params}
     return render(request, "pairs.html", values)
@@ -31,13 +30,9 @@ def pairs(request: Request, snapshot: Snapshot, lake: CurrentLake) -> HTMLRespon
 def decide(snapshot: Snapshot, pipeline: CurrentPipeline, fields: Fields) -> Response:
     """Record that two are one, or two, or that nobody says so any more."""
     said = first_of(fields, "said")
-    one, other = (_id(fields, name) for name in ("one", "other"))
-    if said not in _SAID or one == other or len(years_of_ids(snapshot, [one, other])) < 2:
+    ids = ids_in([first_of(fields, name) for name in ("one", "other")])
+    if said not in _SAID or len({*ids}) < 2 or len(years_of_ids(snapshot, ids)) < 2:
         raise ProblemError(404, "There are no two activities with these ids. Load the page again.")
+    one, other = ids
     is_seen = pipeline.decide_pair(one, other, joined=_SAID[said])
     return RedirectResponse(f"/pairs?said={one}:{other}{'' if is_seen else '&late'}", 303)
-
-
-def _id(fields: Mapping[str, Sequence[str]], name: str) -> int:
-    text = first_of(fields, name)
-    return int(text) if re.fullmatch(r"-?\d{1,19}", text) and abs(int(text)) < 2**63 else 0

@@ -1,7 +1,6 @@
 """What an athlete says in the forms of an activity and of the list, as an edit; and what these offer."""
 
 import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,7 +16,7 @@ from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lookups.rows import Values, rows_of
 from strava_pipeline.serve.dashboard.display import service, sport
-from strava_pipeline.serve.dashboard.forms import first_of
+from strava_pipeline.serve.dashboard.forms import first_of, ids_in
 from strava_pipeline.serve.dashboard.problems import ProblemError
 
 MOST = 200  # activities at once
@@ -52,7 +51,7 @@ def edit_of_list(fields: Mapping[str, Sequence[str]]) -> tuple[list[int], Edit]:
     words = {name: _word(name, texts[0]) for name, texts in fields.items() if name not in _OTHERS and texts[0]}
     edit = Edit(words, _tags(fields, "more_tags"), list(filter(None, fields.get("fewer_tags", ()))))
     ticked = fields.get("id", ())
-    ids = [int(each) for each in ticked if re.fullmatch(r"-?\d{1,19}", each) and abs(int(each)) < 2**63]
+    ids = ids_in(ticked)
     if not 0 < len(ids) == len(ticked) <= MOST or not (words or edit.more_tags or edit.fewer_tags):
         raise ProblemError(400, f"Tick activities, {MOST} at most, and say what they are.")
     return ids, edit
