@@ -23,6 +23,7 @@ Found = tuple[str, Mapping[str, Any]]
 """A local day as text, and what a source has of it by the names of MEASURES, in our units, believed or not."""
 EXPORTS = {"garmin_export": "Garmin’s export", "apple_health": "Apple Health"}
 """Sources whose days and nights come with an import, and their names for a person."""
+ARCHIVES = "archives"  # where pages and providers.toml name them together
 DaysSource = Literal["pulled", "enabled", "possible"]
 """A service that has days and nights: they are pulled, as those of exports are kept; it is enabled without; it is not enabled."""
 

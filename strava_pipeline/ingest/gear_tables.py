@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from tomlkit.items import AbstractTable
 
 from strava_pipeline.core.gear_links import Links
 from strava_pipeline.environment.setting_files import file_text
@@ -42,8 +41,8 @@ def rewritten(
     Raises UnusableProvidersError with the text `refusal` if the file wouldn't mean exactly `wanted`.
 
     Args:
-        group: the name before that of each table, such as `gear`.
-        changed: the values to set, by table and key; of the table `group` itself below "".
+        group: the name before that of each table, such as `gear`; empty for tables at the top.
+        changed: the values to set, by table and key.
         own_name: a table's own name for the name in the file.
     """
     before = file_text(path)
@@ -56,10 +55,8 @@ def rewritten(
 
 def _written(text: str, group: str, changed: Mapping[str, Mapping[str, Any]], own_name: Callable[[str], str]) -> str:
     document = tomlkit.parse(text)
-    tables: AbstractTable = document.setdefault(group, tomlkit.table(is_super_table="" not in changed))
-    for each, value in changed.get("", {}).items():
-        tables[each] = value
-    for name, values in changed.items() if "" not in changed else ():
+    tables: Any = document.setdefault(group, tomlkit.table(is_super_table=True)) if group else document
+    for name, values in changed.items():
         key = next((key for key in tables if own_name(key) == name), None)  # as the person named it
         if key is None:
             tables[name] = tomlkit.table()

@@ -11,11 +11,12 @@ from typing import Any
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import SOURCES
+from strava_pipeline.core.wellness import ARCHIVES
 from strava_pipeline.ingest import registry
 from strava_pipeline.ingest.gear_tables import rewritten
 from strava_pipeline.ingest.providers_file import ProviderChoice, ProvidersFile, providers_file
 
-_SERVICES, ARCHIVES = "providers", "archives"
+_SERVICES = "providers"
 
 
 def seal_of_file(path: Path) -> str | None:
@@ -59,7 +60,7 @@ def with_days(path: Path, source: str, *, pulled: bool) -> tuple[str, str]:
     known, chosen = providers_file(path), {"wellness": pulled}
     if source == ARCHIVES:
         meant = known.model_copy(update={ARCHIVES: known.archives.model_copy(update=chosen)})
-        return rewritten(path, ARCHIVES, {"": chosen}, meant, _refusal(path), own_name=str)
+        return rewritten(path, "", {ARCHIVES: chosen}, meant, _refusal(path), own_name=str)
     if not known.providers.get(source, ProviderChoice()).enabled or "wellness" not in spec_of(source).kinds:
         raise MisuseError("No enabled service of that name has days and nights. Load the page again.")
     return _rewritten(path, known, {source: chosen})

@@ -15,11 +15,10 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
-from strava_pipeline.core.wellness import DaysSource
+from strava_pipeline.core.wellness import ARCHIVES, DaysSource
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.ingest.service_tables import ARCHIVES
 from strava_pipeline.lake.gold.days import days_by_year, sync_days
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.providers import DaysAsked, days_asked, keep_days_asked

@@ -27,11 +27,7 @@ from strava_pipeline.lake.imports.undo import is_undo_finished
 from strava_pipeline.lake.looks import is_anybody_looking
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import limited_until
-from strava_pipeline.lake.requests import (
-    ImportWanted,
-    Request,
-    open_requests,
-)
+from strava_pipeline.lake.requests import ImportWanted, Request, open_requests
 from strava_pipeline.operations.events import years_behind_events, years_of_events
 from strava_pipeline.operations.importing import inbox_marks
 from strava_pipeline.operations.step_reports import PUBLISHED

@@ -6,9 +6,7 @@ from datetime import datetime
 
 from strava_pipeline.core.facts import Fact
 from strava_pipeline.lake.looks import due_runs, is_anybody_looking
-from strava_pipeline.lake.requests import (
-    RequestView,
-)
+from strava_pipeline.lake.requests import RequestView
 from strava_pipeline.lookups.data_state import entries
 from strava_pipeline.serve.dashboard.site import Site, kept
 

@@ -8,6 +8,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.wellness import ARCHIVES
 from strava_pipeline.lake.requests import PullWanted, RequestsFullError
 from strava_pipeline.lookups.body import body_of, days_as_table
 from strava_pipeline.serve.dashboard.api_days import AskedDays
@@ -36,7 +37,7 @@ def switch(request: Request, fields: Fields, pipeline: CurrentPipeline) -> Respo
     """Have days and nights of a service pulled, and pull at once; or not any more. Those of exports are kept, or not."""
     source, is_on = first_of(fields, "source"), first_of(fields, "switch") == "on"
     pipeline.switch_days(source, pulled=is_on)
-    if is_on and source != "archives":
+    if is_on and source != ARCHIVES:
         with suppress(
             RequestsFullError, MisuseError
         ):  # what waits pulls, too, or a login is missing, as *Services* says

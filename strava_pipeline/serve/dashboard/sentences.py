@@ -10,8 +10,6 @@ from strava_pipeline.core.text import printable
 
 _DAY = re.compile(r"`[^`]*`|(?<![\w/.-])(\d{4}-\d\d-\d\d)(?:( \d\d:\d\d) UTC)?(?![\w/-])")
 _CODE = re.compile(r"`([^`]+)`")
-
-
 _PAGES = {
     "changes list": ("/sync", "Sync"),
     "changes apply": ("/sync", "Sync"),
