@@ -44,7 +44,6 @@ def shards(place: Place) -> Work:
 
 
 def merge_summaries(place: Place) -> Work:
-    from strava_pipeline.lake.gold.merge import merge_history
     from strava_pipeline.lake.gold.warehouse import writing
     from strava_pipeline.operations.merging import merge_listed
 
@@ -53,7 +52,6 @@ def merge_summaries(place: Place) -> Work:
     def work() -> int:
         with writing(run.lake) as connection:  # one transaction, as in the step
             merge_listed(connection, run, run.years.all)
-            merge_history(connection, run.lake, run.years.all)
         return 0
 
     return work

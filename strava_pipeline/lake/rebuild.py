@@ -22,7 +22,7 @@ from strava_pipeline.lake.files import sync_folder
 from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.expired import TOLD_BY_API
 from strava_pipeline.lake.gold.matches import match_activities
-from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import (
     fetch_times_in_gold,
     merge_details,
@@ -54,7 +54,7 @@ from strava_pipeline.lake.gold.warehouse import (
 from strava_pipeline.lake.imports.activities import all_listings, has_outdated_activities, remove_activities
 from strava_pipeline.lake.imports.files import has_old_readings
 from strava_pipeline.lake.imports.manifests import undone_names
-from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_details
 from strava_pipeline.lake.imports.rereading import changes_of_reading, is_read_by_this_version, note_read_by
 from strava_pipeline.lake.imports.undo import (
     expected_loss,
@@ -233,13 +233,11 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose, *, 
                 merge_fresh_details(connection, new, _detail_years(new, years))
                 merge_fresh_imported(connection, new)
                 merge_profile(connection, new)
-                merge_imported_activities(connection, new, years.all)
                 for system in parts("keeping"):
                     system.merge(connection, new)
                 mark_absent(connection, new, years.all, years)
                 match_activities(connection, new)
                 propose(connection)
-                merge_history(connection, new, years.all)
                 sync_kudos(connection, new, years.all)
                 sync_quarantine(connection, new, _detail_years(new, years))
                 _keep_damaged_details(lake, connection, years)

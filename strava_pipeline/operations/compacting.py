@@ -10,12 +10,11 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.deletions import absence
 from strava_pipeline.lake.gold.matches import are_matches_current
-from strava_pipeline.lake.gold.merge import shard_signatures, years_to_merge
+from strava_pipeline.lake.gold.merge import years_to_merge
 from strava_pipeline.lake.gold.merge_details import is_profile_merged
 from strava_pipeline.lake.gold.publish import is_publish_due, snapshot
 from strava_pipeline.lake.gold.publish_pause import waiting_years
 from strava_pipeline.lake.gold.warehouse import Connection, reading
-from strava_pipeline.lake.imports.merge import years_of_imports_to_merge
 from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import reason_to_rebuild
 from strava_pipeline.operations.changes.proposing import are_proposals_current
@@ -54,19 +53,12 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
     """
     lake = run.lake
     with reading(lake) as connection:
-        due = years_behind(lake, run.years, but=but) | _years_of_shards(connection, run, span)
+        due = years_behind(lake, run.years, but=but) | years_to_merge(connection, lake, span)
         deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
         due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
         if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):
             return {*span}
     return due | waiting_years(lake).intersection(span)
-
-
-def _years_of_shards(connection: Connection, run: RunContext, span: Sequence[int]) -> set[int]:
-    """The years with unmerged shards: those of `span`, and all years with imported activities."""
-    signatures = shard_signatures(run.lake, sorted({*span, *run.years.all}))
-    of_span = {year: signatures[year] for year in span}
-    return years_to_merge(connection, of_span) | years_of_imports_to_merge(connection, run.lake, signatures)
 
 
 def _is_rest_current(connection: Connection, run: RunContext, settings: Settings) -> bool:

@@ -11,7 +11,7 @@ from typing import Any
 from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, absence
-from strava_pipeline.lake.gold.merge import MergeReport, merge_history
+from strava_pipeline.lake.gold.merge import MergeReport
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.operations.held_years import WrongYearsError, hold_back, merge_right_years, refused_years
@@ -60,13 +60,11 @@ class _Merge:
     agreements: dict[str, Finding] = field(default_factory=dict)
 
     def merge(self, connection: Connection, years: Sequence[int]) -> None:
-        if ACTIVITIES in self.scope.assets:
-            found = merge_listed(connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink)
-            self.merged = GoldMerged(*found)
-            self._refuse(self.compare(connection, years, ACTIVITIES))
-        if HISTORY in self.scope.assets:
-            merge_history(connection, self.run.lake, years)
-            self._refuse(self.compare(connection, years, HISTORY))
+        found = merge_listed(connection, self.run, years, force=self.force, allow_shrink=self.allow_shrink)
+        self.merged = GoldMerged(*found)
+        for asset in _TABLES:
+            if asset in self.scope.assets:
+                self._refuse(self.compare(connection, years, asset))
 
     def compare(self, connection: Connection, years: Sequence[int], asset: str) -> Iterable[int]:
         """The years in which `asset` lacks rows of the layer above. The first attempt's findings are the reported ones."""
@@ -90,12 +88,12 @@ class _Merge:
 
 
 def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool) -> list[StepReport]:
-    """Merge shards into `activities_all`, then its versions into `activity_history`.
+    """Make `activities_all` and `activity_history` of the shards, both even where one is asked for.
 
     A year that then lacks rows of the layer above stays as it was, and the others are merged.
 
     Args:
-        force: write every row again, changed or not.
+        force: look at every row again, though the shards are as they were.
         allow_shrink: a person confirms the deletions of this run's own listing, however much of a year that is.
     """
     step = _Merge(run, scope, force, allow_shrink)
@@ -117,7 +115,7 @@ def merge_gold(run: RunContext, scope: Scope, *, force: bool, allow_shrink: bool
         table_report(asset, [] if asset in made else None, rows.get(asset, {}), years, found.get(asset, ()))
         for asset in _TABLES
     ]
-    if step.merged is not None:
+    if step.merged is not None and ACTIVITIES in made:
         count = sum(rows[ACTIVITIES].get(year, 0) for year in scope.years)
         notes = {"result": nothing_there(scope.years, rows[ACTIVITIES])}
         reports[0] = replace(reports[0], numbers=[replace(step.merged, rows=count)], notes=notes)

@@ -22,7 +22,7 @@ from strava_pipeline.lake.gold.publish import Published, publish, publish_and_co
 from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
-from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_activities, merge_imported_details
+from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_details
 from strava_pipeline.lake.notifications import mark_notifications, notifications, notify
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
@@ -37,9 +37,8 @@ _ASKS = (
 
 @dataclass(frozen=True, slots=True)
 class Matched(Numbers):
-    """The changes by matching: rows merged from imports, the matches, and the years in which tracks are due."""
+    """The changes by matching, and the years in which tracks are due."""
 
-    rows_merged: int = 0
     activities_with_several_sources: int = 0
     pairs_proposed: int = 0
     matches_changed: int = 0
@@ -57,12 +56,12 @@ class Matched(Numbers):
 def merge_listed(
     connection: Connection, run: RunContext, years: Sequence[int], *, force: bool = False, allow_shrink: bool = False
 ) -> tuple[MergeReport, AbsenceReport]:
-    """Merge the shards of `years` into `activities_all`, and mark activities that complete listings lack as deleted.
+    """Make the tables of listings of the shards of `years`, and mark activities that complete listings lack as deleted.
 
     Within the caller's transaction.
 
     Args:
-        force: write every row again, changed or not.
+        force: look at every row again, though the shards are as they were.
         allow_shrink: a person confirms the deletions of this run's own listing, however much of a year that is.
     """
 
@@ -81,7 +80,6 @@ def merge_listed(
 def match(run: RunContext) -> Matched:
     """Match activities of several sources, over all years at once, since one activity may be in two years."""
     with writing(run.lake) as connection:
-        merged = merge_imported_activities(connection, run.lake, run.years.all)
         before = waiting_activities(connection)
         found = match_activities(connection, run.lake)
         due = sorted(tracks_due(connection).intersection(run.years.all))
@@ -91,7 +89,7 @@ def match(run: RunContext) -> Matched:
         mark_notifications(run.lake, "cleared", asked)
     if new:
         notify(run.lake, "warning", _ASKS, run.now(), about=f"{_ASKS} {new[0]}", link="/pairs")
-    return Matched(merged.inserted + merged.updated, found.activities, found.proposed, found.changed, due)
+    return Matched(found.activities, found.proposed, found.changed, due)
 
 
 @contextmanager

@@ -111,7 +111,7 @@ class MergeConfig(dg.Config):
     """How `activities` merges."""
 
     force: bool | None = Field(
-        default=None, description="unset: as the job does. True: write every row again, changed or not"
+        default=None, description="unset: as the job does. True: look at every row again, though nothing new came"
     )
     allow_shrink: bool = Field(
         default=False,

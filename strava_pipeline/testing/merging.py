@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 from strava_pipeline.lake.gold.deletions import AbsenceReport
-from strava_pipeline.lake.gold.merge import merge_history
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.operations.merging import match, merge_listed, settle
@@ -19,8 +18,6 @@ def merge_years(run: RunContext, years: Sequence[int], *, matched: bool = True) 
         merge_listings(run, years)
         if matched:
             match(run)
-        with writing(run.lake) as connection:
-            merge_history(connection, run.lake, years)
 
 
 def merge_listings(run: RunContext, years: Sequence[int], *, allow_shrink: bool = False) -> AbsenceReport:

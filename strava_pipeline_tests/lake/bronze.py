@@ -13,7 +13,7 @@ from strava_pipeline.lake.bronze.answers import land_answer, land_detail, land_e
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.gold.deletions import mark_absent
-from strava_pipeline.lake.gold.merge import MergeReport, merge_activities, merge_history
+from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.made.shards import shard_files, write_shards
@@ -112,7 +112,6 @@ def merge(
         for year in wanted:
             report = merge_activities(connection, lake, [year], force=force)
             mark_absent(connection, lake, [year], within)
-            merge_history(connection, lake, [year])
             total.inserted += report.inserted
             total.updated += report.updated
     return total

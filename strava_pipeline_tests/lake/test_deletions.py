@@ -7,7 +7,7 @@ import pytest
 
 from strava_pipeline.lake.bronze.listings import Proof
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, confirmation, doubtful_spans, judge, mark_absent
-from strava_pipeline.lake.gold.merge import merge_activities, merge_history
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
@@ -43,9 +43,7 @@ def mark(lake: Lake, years: Iterable[int] = ALL, *, confirmed: bool = False) -> 
     marked = [year for year in years if year in merged]
     with writing(lake) as connection:
         merge_activities(connection, lake, merged)
-        report = mark_absent(connection, lake, marked, YEARS, confirm=confirm)
-        merge_history(connection, lake, marked)
-        return report
+        return mark_absent(connection, lake, marked, YEARS, confirm=confirm)
 
 
 def gone(lake: Lake) -> dict[int, datetime]:

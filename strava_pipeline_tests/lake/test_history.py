@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.gold.merge import merge_history
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.warehouse import revision, writing
 from strava_pipeline.lake.made import shards
 from strava_pipeline.lake.paths import Lake
@@ -79,7 +79,7 @@ def test_nothing_new_changes_nothing(lake: Lake) -> None:
     merge(lake)
     with writing(lake) as connection:
         before = revision(connection)
-        merge_history(connection, lake, list(ALL))
+        merge_activities(connection, lake, list(ALL), force=True)
         assert revision(connection) == before
 
 

@@ -13,8 +13,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.clock import ServerClock, machine_clock
 from strava_pipeline.ingest.providers_file import enabled_providers
 from strava_pipeline.ingest.registry import PROVIDERS
-from strava_pipeline.lake.gold.merge import merge_history
-from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.operations import source as source_module
@@ -82,8 +81,6 @@ def merge(run: RunContext, settings: Settings, mode: str) -> None:
     write_shards(run.lake, years, run.years)
     with reading(run.lake) as connection:
         merge_listings(run, years)
-        with writing(run.lake):
-            merge_history(connection, run.lake, years)
         match(run)
         update_proposals(run, settings, connection)
     scope = "flow" if mode == "incremental" else "changed"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import ClassVar
 
 import polars as pl
@@ -31,7 +32,15 @@ from strava_pipeline.lake.bronze.listings import (
     span_columns,
 )
 from strava_pipeline.lake.decisions import Decision, decisions, record_decisions
-from strava_pipeline.lake.gold.merge import merged_pages, shard_signature, stage, staging, unmerged_years, years_sharing
+from strava_pipeline.lake.gold.merge import (
+    end_versions,
+    merged_pages,
+    shard_signature,
+    shards_of_activities,
+    stage,
+    staging,
+    unmerged_years,
+)
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
@@ -113,9 +122,10 @@ def mark_absent(
     """
     report = AbsenceReport()
     in_gold = {source for (source,) in connection.execute("SELECT DISTINCT source FROM activities_all").fetchall()}
+    shards_of = cache(lambda years: shards_of_activities(connection, lake, years))
     for source in lake.listed_sources:  # a provider's listings prove nothing about another's activities
         if source in in_gold:  # else nothing of it can be absent
-            report += _mark_absent_at(source, connection, lake, years, within, confirm)
+            report += _mark_absent_at(source, connection, lake, years, shards_of, within, confirm)
     return report
 
 
@@ -124,6 +134,7 @@ def _mark_absent_at(
     connection: Connection,
     lake: Lake,
     years: Sequence[int],
+    shards_of: Callable[[tuple[int, ...]], list[str]],
     within: YearRange,
     confirm: Callable[[Shrink], Confirmation | None] | None,
 ) -> AbsenceReport:
@@ -136,9 +147,9 @@ def _mark_absent_at(
         note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
         judged = notes(connection, JUDGED)
         signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
-        due = [year for year in years if judged.get(note_of[year]) != signature[year]]
-        shards = [str(path) for year in (*due, *years_sharing(connection, due)) for path in shard_files(lake, year)]
-        if not due or not shards:
+        due = tuple(year for year in years if judged.get(note_of[year]) != signature[year])
+        shards = shards_of(due)
+        if not shards:
             return report
         connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
@@ -339,6 +350,7 @@ def _set_marks(connection: Connection, lake: Lake, verdicts: Mapping[int, dateti
     with staging(lake) as folder:
         rows = pl.DataFrame(columns, schema={"id": pl.Int64(), "deleted_at": pl.Datetime("us", "UTC")})
         connection.execute(sql("mark_deleted"), {"marks": stage(folder, "marks", rows)})
+    end_versions(connection)
     mark_changed(connection)
 
 

@@ -10,13 +10,9 @@ from strava_pipeline.core.tables import DETAIL_TABLES, QUARANTINE, TABLES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import LIMITED
 from strava_pipeline.lake.gold.matches import match_activities
-from strava_pipeline.lake.gold.merge import HISTORY, merge_activities, merge_history
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, unmark
-from strava_pipeline.lake.imports.merge import (
-    forget_merged_imports,
-    merge_fresh_imported,
-    merge_imported_activities,
-)
+from strava_pipeline.lake.gold.merge import merge_activities
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.imports.merge import forget_merged_imports, merge_fresh_imported
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -60,10 +56,6 @@ def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], yea
         forget_merged_imports(connection)
     merge_activities(connection, lake, touched, force=True)
     merge_fresh_imported(connection, lake)
-    merge_imported_activities(connection, lake, touched)
     match_activities(connection, lake)
-    for year in touched:
-        unmark(connection, f"{HISTORY}{year}")  # the shards of an import are those that were merged
-    merge_history(connection, lake, touched)
     mark_changed(connection)
     return touched

@@ -1,7 +1,8 @@
-"""Merging shards into `activities_all` and `activity_history`: in bulk, by key, one statement for several years.
+"""Making the tables of listings of the shards: `activities_all`, `activity_history`, `imported_activities`.
 
-The functions work inside the caller's transaction. Merging the same shards twice changes nothing. Rows on their way into the
-warehouse are staged as Parquet in the data folder (`staging`). Details, profiles and imports have modules of their own.
+Their rows follow from the shards of all years alone (sql/versions.sql), and a row that is as it was is not written: making them
+twice changes nothing. The functions work inside the caller's transaction. Rows on their way into the warehouse are staged as
+Parquet in the data folder (`staging`). Details, profiles and files have modules of their own.
 """
 
 import json
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -22,18 +24,17 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import all_listing_times, ranked_sources
 from strava_pipeline.lake.files import write_rows
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill, unmark
+from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-MERGED = "merged:"  # + year: a note of the listings that the warehouse has merged, with the number of pages of each
-SHARDS = "shards:"  # + year: a note of the merged files, so that the same ones are not merged again
-SHARED = "shared_years"  # a note of the pairs of years that ever held the same activity
-SHARDS_AT_ONCE = 4_000_000  # bytes of Parquet that one statement merges
-HISTORY = "history:"  # + year: notes the shards from which the history of a year was made
-NO_SHARDS = "[]"  # the signature of a year without shards: nothing to merge, noted or not
+MERGED = (
+    "merged:"  # + year: a note of the shards that gold was made of, and of the listings in them with the pages of each
+)
+VERSIONS_AT_ONCE = 20_000  # of one statement
+_NOTHING: dict[str, Any] = {"files": "[]", "pages": {}}  # the note of a year without shards: nothing to merge
 
 
 @dataclass(slots=True)
@@ -55,81 +56,84 @@ class MergeReport(Numbers):
 
 
 def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
-    """Merge the shards of `years` into `activities_all`; years with the same shards as last time are skipped, unless `force`."""
-    report = MergeReport()
+    """Make the rows of the activities seen in `years` what the shards of all years say of them.
+
+    The rows of `activities_all`, `activity_history` and `imported_activities`, of which only those that differ are written.
+    Years with the same shards as last time are skipped, unless `force`.
+    """
+    report, beside = MergeReport(), 0
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
-        known = notes(connection, SHARDS)
-        due = [year for year in years if force or known.get(f"{SHARDS}{year}") != shard_signature(files[year])]
-        believed = [*all_listing_times(lake).pages] if due else []
-        for batch in year_batches(due, files):
-            spill(connection)
-            if shards := [path for year in batch for path in files[year]]:
-                paths = [str(path) for path in shards]
-                with damage_reported(shards):
-                    elsewhere = _sharing(connection, paths, set(batch))
-                others = [path for other in elsewhere for path in shard_files(lake, other)]
-                values = {
-                    "shards": paths,
-                    "others": [str(path) for path in others],
-                    "years": batch,
-                    "sources": ranked_sources(lake),
-                    "imported": sorted(IMPORTED),
-                    "believed": believed,
-                    "force": force,
-                }
-                with damage_reported([*shards, *others]):
-                    actions = connection.execute(sql("merge_activities"), values).fetchall()
-                    if len(lake.listed_sources) > 1:
-                        of_files = {name: values[name] for name in ("shards", "others")}
-                        report.updated += connection.execute(sql("newest_accounts"), of_files).fetchall()[0][0]
-                report.count(actions)
-                for other in elsewhere if actions else ():
-                    # what left that year may have to come back if these shards lose it
-                    unmark(connection, f"{SHARDS}{other}")
-            for year in batch:
-                note(connection, f"{MERGED}{year}", json.dumps(holdings(lake, year), sort_keys=True))
-                note(connection, f"{SHARDS}{year}", shard_signature(files[year]))
-    if report.wrote:
+        signature = {year: shard_signature(files[year]) for year in years}
+        known = _merged(connection)
+        due = [year for year in years if force or known.get(year, _NOTHING)["files"] != signature[year]]
+        if shards := [path for year in due for path in files[year]]:
+            with damage_reported(shards):
+                beside = _make_rows(connection, lake, due, [str(path) for path in shards], report)
+        for year in due:
+            noted = {"files": signature[year], "pages": holdings(lake, year)}
+            note(connection, f"{MERGED}{year}", json.dumps(noted, sort_keys=True))
+    if report.wrote or beside:
         mark_changed(connection)
     return report
 
 
-def years_to_merge(connection: Connection, signatures: Mapping[int, str]) -> set[int]:
-    """The years whose shards differ from those merged into gold; `signatures`: the `shard_signature` of each year."""
-    known = notes(connection, SHARDS) | notes(connection, HISTORY)
-    return {
-        year
-        for year, signature in signatures.items()
-        if any(known.get(f"{layer}{year}", NO_SHARDS) != signature for layer in (SHARDS, HISTORY))
-    }
+def shards_of_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> list[str]:
+    """The shards that say what counts of the activities seen in `years`, in gold or in shards: of these years, or of all."""
+    shards = [str(path) for year in years for path in shard_files(lake, year)]
+    known = {"shards": shards, "years": list(years)}
+    if not shards or not connection.execute(sql("stand_elsewhere"), known).fetchall()[0][0]:
+        return shards
+    return [
+        *shards,
+        *(str(path) for year in lake.years_of_shards() if year not in years for path in shard_files(lake, year)),
+    ]
 
 
-def _sharing(connection: Connection, shards: Sequence[str], years: set[int]) -> list[int]:
-    """The other years that ever held some of the same activities: without them, an unedited one would look edited."""
-    known = _shared(connection)
-    pairs = known | set(connection.execute(sql("shared_years"), {"shards": shards}).fetchall())
-    if pairs != known:
-        note(connection, SHARED, json.dumps(sorted(pairs)))
-    return years_sharing(connection, years)
+def _make_rows(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str], report: MergeReport) -> int:
+    """Make the rows of the activities in `shards`; returns how many were written beside `activities_all`."""
+    imported, beside = sorted(IMPORTED), 0
+    every = shards_of_activities(connection, lake, years)
+    with damage_reported([Path(path) for path in every]):
+        known = {"shards": shards, "all": every, "years": list(years), "sources": ranked_sources(lake)}
+        connection.execute(sql("versions"), known)
+    sizes = dict(connection.execute("SELECT newest_year, count(*) FROM versions GROUP BY 1 ORDER BY 1").fetchall())
+    rows_of = {"imported": imported, "believed": [*all_listing_times(lake).pages]}
+    text = sql("merge_activities").format(same=_same("activities_all", "deleted_at"))
+    for batch in batches(sizes, sizes.__getitem__, VERSIONS_AT_ONCE):
+        spill(connection)
+        files = connection.execute(sql("files_of_versions"), {"years": batch}).fetchall()[0][0]
+        report.count(connection.execute(text, {**rows_of, "years": batch, "files": files}).fetchall())
+        beside += _merge_versions(connection, batch, files)
+    if lake.imports.is_dir():
+        text = sql("merge_imported_activities").format(same=_same("imported_activities"))
+        beside += connection.execute(text, {"shards": shards, "all": every, "imported": imported}).fetchall()[0][0]
+    return beside + (end_versions(connection) if beside else 0)
 
 
-def years_sharing(connection: Connection, years: Iterable[int]) -> list[int]:
-    """The other years that ever held an activity of `years`, as far as merged."""
-    pairs, wanted = _shared(connection), set(years)
-    reached = set(wanted)
-    while more := {year for pair in pairs if reached.intersection(pair) for year in pair} - reached:
-        reached |= more
-    return sorted(reached - wanted)
+def _same(table: str, *but: str) -> str:
+    """That a row of gold and one of the shards are equal, as SQL."""
+    names = [column.name for column in TABLES[table].columns if column.name not in but]
+    gold, shard = (", ".join(f'{row}."{name}"' for name in names) for row in ("gold", "shard"))
+    return f"({gold}) IS NOT DISTINCT FROM ({shard})"
 
 
-def _shared(connection: Connection) -> set[tuple[int, int]]:
-    return {(one, other) for one, other in json.loads(notes(connection, SHARED).get(SHARED, "[]"))}
+def years_to_merge(connection: Connection, lake: Lake, years: Iterable[int]) -> set[int]:
+    """The years in which `merge_activities` has work."""
+    known = _merged(connection)
+    with locked(lake, LOCK):
+        return {
+            year for year in years if known.get(year, _NOTHING)["files"] != shard_signature(shard_files(lake, year))
+        }
 
 
 def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
     """By year, the merged listings and the number of merged pages of each."""
-    return {int(name.removeprefix(MERGED)): json.loads(pages) for name, pages in notes(connection, MERGED).items()}
+    return {year: noted["pages"] for year, noted in _merged(connection).items()}
+
+
+def _merged(connection: Connection) -> dict[int, dict[str, Any]]:
+    return {int(name.removeprefix(MERGED)): json.loads(noted) for name, noted in notes(connection, MERGED).items()}
 
 
 def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
@@ -142,21 +146,10 @@ def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, wi
     }
 
 
-def year_batches(years: Sequence[int], files: Mapping[int, Sequence[Path]]) -> Iterator[list[int]]:
-    """Groups of years to merge in one statement each, because a statement costs some 40 ms, however little it merges."""
-    return batches(years, lambda year: sum(path.stat().st_size for path in files[year]), SHARDS_AT_ONCE)
-
-
 def shard_signature(shards: Sequence[Path]) -> str:
     """A text that differs if any file was replaced; a shard that changes is a new file."""
     seen = [(path.name, path.stat()) for path in shards]
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
-
-
-def shard_signatures(lake: Lake, years: Iterable[int]) -> dict[int, str]:
-    """The `shard_signature` of each year, as of now."""
-    with locked(lake, LOCK):
-        return {year: shard_signature(shard_files(lake, year)) for year in years}
 
 
 @contextmanager
@@ -179,39 +172,23 @@ def stage(folder: Path, name: str, rows: pl.DataFrame) -> str:
     return str(path)
 
 
-def merge_history(connection: Connection, lake: Lake, years: Sequence[int]) -> None:
-    """Merge the versions in the `years` whose shards changed, within the caller's transaction, after `merge_activities`."""
-    known = notes(connection, HISTORY)
-    written = 0
-    with locked(lake, LOCK):
-        files = {year: shard_files(lake, year) for year in years}
-        signature = {year: shard_signature(files[year]) for year in years}
-        due = [year for year in years if known.get(f"{HISTORY}{year}") != signature[year]]
-        for batch in year_batches(due, files):
-            spill(connection)
-            written += _merge_versions(connection, lake, batch, [str(path) for year in batch for path in files[year]])
-    written += one_number(connection, sql("end_versions"))
-    for year in due:
-        note(connection, f"{HISTORY}{year}", signature[year])
-    if written:
-        mark_changed(connection)
-
-
-def _merge_versions(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str]) -> int:
-    """Merge the versions of some years; how many rows were written."""
-    if not shards:
-        return 0
-    others = [str(path) for year in years_sharing(connection, years) for path in shard_files(lake, year)]
-    files = {"shards": shards, "others": others}
-    counted = "count(*), count(*) FILTER (version > 1)"
-    connection.execute(sql("incoming_versions"), {**files, "years": list(years), "sources": ranked_sources(lake)})
-    incoming, later = connection.execute(f"SELECT {counted} FROM versions").fetchall()[0]
+def _merge_versions(connection: Connection, years: Sequence[int], files: Sequence[str]) -> int:
+    """Merge the versions of the activities whose newest is of `years`; how many rows were written."""
+    connection.execute(sql("lacking_versions"), {"years": years})
+    counted = "SELECT count(*), count(*) FILTER (version > 1) FROM versions SEMI JOIN lacking USING (id)"
+    incoming, later = connection.execute(counted).fetchall()[0]
     if incoming:
         connection.execute(sql("delete_versions"))
         connection.execute(sql("insert_first_versions"))
     if later:  # to plan it takes as long as all else here
-        connection.execute(sql("insert_later_versions").format(differing=_differing(), before=_before()), files)
+        text = sql("insert_later_versions").format(differing=_differing(), before=_before())
+        connection.execute(text, {"files": files})
     return int(incoming)
+
+
+def end_versions(connection: Connection) -> int:
+    """End the present versions of activities that are gone from their source, and go on with those that are back."""
+    return one_number(connection, sql("end_versions"))
 
 
 def _differing() -> str:

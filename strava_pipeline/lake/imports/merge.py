@@ -7,7 +7,7 @@ interrupted run is found here (`years_with_unmerged_imports`, `has_fresh_files`)
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,19 +20,10 @@ from strava_pipeline.core.activities import FetchedDetail, detail_frames
 from strava_pipeline.core.files.objects import file_detail
 from strava_pipeline.core.files.recording import Reading
 from strava_pipeline.core.rows import frame
-from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA_ARCHIVE, STRAVA_JSON
+from strava_pipeline.core.sources import FILE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.gold.merge import (
-    NO_SHARDS,
-    MergeReport,
-    merged_pages,
-    shard_signature,
-    stage,
-    staging,
-    unmerged_years,
-    years_sharing,
-)
+from strava_pipeline.lake.gold.merge import MergeReport, merged_pages, stage, staging, unmerged_years
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
@@ -54,8 +45,6 @@ from strava_pipeline.lake.imports.activities import (
 )
 from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
-from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.made.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import ProviderFile, all_provider_files, has_provider_files, provider_files
 from strava_pipeline.lake.sql import sql
@@ -70,7 +59,6 @@ _HELD = (
 )
 
 _MERGED = "imported:"  # + name: a note of the merged pages of an import
-_SHARDS = "sources:"  # + year: a note of the merged shards, so that they are not merged again
 _FILES = "imported_files"  # notes the imports whose files were merged
 
 _TRACKS = "tracks:"  # + year: notes the imports whose tracks of the year are written
@@ -183,40 +171,6 @@ def _present(connection: Connection, ids: Iterable[int]) -> set[int]:
 def _signature(pages: Iterable[Path]) -> str:
     seen = [(page.name, page.stat()) for page in pages]
     return json.dumps([(name, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
-
-
-def merge_imported_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> MergeReport:
-    """Merge the imports' rows of the activities of `years`, one per source, within the caller's transaction."""
-    report = MergeReport()
-    if not lake.imports.is_dir():
-        return report
-    with locked(lake, LOCK):
-        files = {year: shard_files(lake, year) for year in years}
-        known = notes(connection, _SHARDS)
-        due = [year for year in years if files[year] and known.get(f"{_SHARDS}{year}") != shard_signature(files[year])]
-        if due:
-            others = [path for year in years_sharing(connection, due) for path in shard_files(lake, year)]
-            shards = [path for year in due for path in files[year]]
-            values = {
-                "shards": [str(path) for path in shards],
-                "others": [str(path) for path in others],
-                "imported": sorted(IMPORTED),
-            }
-            with damage_reported([*shards, *others]):
-                report.count(connection.execute(sql("merge_imported_activities"), values).fetchall())
-        for year in due:
-            note(connection, f"{_SHARDS}{year}", shard_signature(files[year]))
-    if report.wrote:
-        mark_changed(connection)
-    return report
-
-
-def years_of_imports_to_merge(connection: Connection, lake: Lake, signatures: Mapping[int, str]) -> set[int]:
-    """The years in which `merge_imported_activities` has work; `signatures`: the `shard_signature` of each year."""
-    if not lake.imports.is_dir():
-        return set()
-    known = notes(connection, _SHARDS)
-    return {year for year, signature in signatures.items() if known.get(f"{_SHARDS}{year}", NO_SHARDS) != signature}
 
 
 def files_frame(lake: Lake) -> pl.DataFrame:

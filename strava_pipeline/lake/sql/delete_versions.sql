@@ -1,1 +1,1 @@
-DELETE FROM activity_history WHERE activity_id IN (SELECT id FROM versions)
+DELETE FROM activity_history WHERE activity_id IN (SELECT id FROM lacking)

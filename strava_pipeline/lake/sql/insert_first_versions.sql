@@ -1,4 +1,4 @@
--- The first versions of the activities in `versions`: nothing was changed yet.
+-- The first versions of the activities in `lacking`: nothing was changed yet.
 INSERT INTO activity_history BY NAME
 SELECT
     id AS activity_id,
@@ -6,8 +6,9 @@ SELECT
     athlete_id,
     source,
     ingestion_ts AS valid_from,
-    valid_to,
+    ended_at AS valid_to,
     []::VARCHAR[] AS changed_fields,
     '{}'::JSON AS previous
 FROM versions
+SEMI JOIN lacking USING (id)
 WHERE version = 1

@@ -1,0 +1,7 @@
+-- The shards that hold what is known of the activities whose newest version is of $years.
+SELECT list(DISTINCT file)
+FROM (
+    SELECT file FROM versions WHERE list_contains($years, newest_year)
+    UNION ALL
+    SELECT file_before FROM versions WHERE list_contains($years, newest_year) AND version > 1
+)
