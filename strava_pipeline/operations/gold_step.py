@@ -11,7 +11,7 @@ from typing import Any
 from strava_pipeline.core.numbers import Numbers, if_any
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Shrink, absence
-from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.making import MergeReport
 from strava_pipeline.lake.gold.quality import gold_with_shards, history_with_gold, rows_by_year
 from strava_pipeline.lake.gold.warehouse import Connection, reading
 from strava_pipeline.operations.held_years import WrongYearsError, hold_back, merge_right_years, refused_years

@@ -15,8 +15,9 @@ from strava_pipeline.core.text import counted
 from strava_pipeline.lake.bronze.listing import read_listing
 from strava_pipeline.lake.bronze.listings import listing_folder, mark_listings_used
 from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shrink, confirmation, mark_absent
+from strava_pipeline.lake.gold.making import MergeReport
 from strava_pipeline.lake.gold.matches import match_activities, tracks_due, waiting_activities
-from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
 from strava_pipeline.lake.gold.publish_pause import may_wait, put_off

@@ -13,7 +13,8 @@ from strava_pipeline.lake.bronze.answers import land_answer, land_detail, land_e
 from strava_pipeline.lake.bronze.listing import Listing, begin_listing
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.gold.deletions import mark_absent
-from strava_pipeline.lake.gold.merge import MergeReport, merge_activities
+from strava_pipeline.lake.gold.making import MergeReport
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.made.shards import shard_files, write_shards

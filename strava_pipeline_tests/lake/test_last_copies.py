@@ -14,7 +14,7 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.bronze.resuming import resumable_listing
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
-from strava_pipeline.lake.gold.merge import SHARDS
+from strava_pipeline.lake.gold.merge import MERGED
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import notes, reading
 from strava_pipeline.lake.made.shards import SHARDS_PER_YEAR, shard_files, write_shards
@@ -206,5 +206,5 @@ def test_years_that_share_an_activity_are_not_merged_again_for_ever(lake: Lake) 
     for _ in range(3):
         merge(lake)
     with reading(lake) as connection:
-        taken_in = notes(connection, SHARDS)
-    assert {f"{SHARDS}{year}" for year in (2025, 2026)} <= taken_in.keys()
+        taken_in = notes(connection, MERGED)
+    assert {f"{MERGED}{year}" for year in (2025, 2026)} <= taken_in.keys()

@@ -14,7 +14,7 @@ from strava_pipeline.core.tables.details import RECORDED
 from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_gear
 from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.gold import merge_details as merging
-from strava_pipeline.lake.gold.merge import MergeReport
+from strava_pipeline.lake.gold.making import MergeReport
 from strava_pipeline.lake.gold.merge_details import merge_detail_batch, merge_details, merge_profile, sync_kudos
 from strava_pipeline.lake.gold.warehouse import reading, revision, writing
 from strava_pipeline.lake.paths import Lake

@@ -108,8 +108,8 @@ class Matching:
     the best source first.
     """
 
-    matches: pl.DataFrame
-    members: pl.DataFrame
+    matches: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MATCHES))
+    members: pl.DataFrame = field(default_factory=lambda: pl.DataFrame(schema=MEMBERS))
 
 
 def find_matches(
@@ -131,7 +131,7 @@ def find_matches(
     )
     pairs = _with_decided(candidate_pairs(prepared), decided)
     if pairs.is_empty():  # as in a folder with activities of the API alone
-        return Matching(pl.DataFrame(schema=MATCHES), pl.DataFrame(schema=MEMBERS))
+        return Matching()
     judged = judge_pairs(pairs, prepared, compare)
     legs = legs_of_wholes(judged, ())
     numbers = dict(prepared.select("id", numbering_source().alias("by")).iter_rows())
@@ -203,15 +203,25 @@ def _matches(
     """Joined pairs, decided pairs, parts and their wholes, and other pairs that may be one. If two groups share a
     source, only pairs of that source.
     """
-    rows = []
-    # a loop, since groups are Python's sets; few pairs get here
-    for one, other, verdict, score, reasons in judged.select("id_a", "id_b", "verdict", "score", "reasons").iter_rows():
+    rows, by_person = [], set(decided.joined)
+    # a loop, since groups are Python's sets
+    for one, other, verdict in judged.select("id_a", "id_b", "verdict").iter_rows():
         pair = (one, other)
-        decision = "split" if pair in decided.split else "joined" if pair in decided.joined else None
+        decision = "split" if pair in decided.split else "joined" if pair in by_person else None
         joined, part = groups.together(pair), parts.get(pair)
         if decision or part or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
-            rows.append((one, other, PART if part else verdict, joined, score, reasons, decision, part, None, None))
-    return pl.DataFrame(rows, schema=MATCHES, orient="row").sort("id", "other_id")
+            rows.append((one, other, joined, decision, part))
+    told = {
+        "id": pl.Int64(),
+        "other_id": pl.Int64(),
+        **{name: MATCHES[name] for name in ("joined", "decided", "part_id")},
+    }
+    found = pl.DataFrame(rows, schema=told, orient="row").join(
+        judged.select("score", "reasons", "verdict", id="id_a", other_id="id_b"), on=["id", "other_id"]
+    )
+    verdict = pl.when(pl.col("part_id").is_null()).then("verdict").otherwise(pl.lit(PART))
+    none = pl.lit(None, pl.Int64())
+    return found.with_columns(verdict=verdict, waiting_id=none, counted_id=none).select(*MATCHES).sort("id", "other_id")
 
 
 def _with_waiting(
@@ -316,8 +326,9 @@ def group_activities(
             if not split_between(groups, pair, decided):
                 groups.unite(pair)
     linked = {one for likeness in ordered if likeness.by_link for one in likeness.pair}
+    spared = linked.union(identities.by_hand, *decided.joined)
     for likeness in ordered:
-        if not groups.together(likeness.pair) and _agree(groups, likeness, alike, linked, identities, decided):
+        if not groups.together(likeness.pair) and _agree(groups, likeness, alike, spared, identities, decided):
             groups.unite(likeness.pair)
     return groups
 
@@ -330,7 +341,7 @@ def _agree(
     groups: Groups,
     likeness: Likeness,
     alike: set[Pair],
-    linked: set[int],
+    spared: set[int],
     identities: Identities,
     decided: Decisions,
 ) -> bool:
@@ -346,7 +357,7 @@ def _agree(
         return True
     if _values(left, identities.contents) & _values(right, identities.contents):
         return False  # two sessions of one file
-    return _match_each_other(left, right, alike, linked.union(*decided.joined), identities.by_hand)
+    return _match_each_other(left, right, alike, spared, identities.by_hand)
 
 
 def _are_two_at_a_service(
@@ -362,15 +373,13 @@ def _are_two_at_a_service(
 
 
 def _match_each_other(
-    left: set[int], right: set[int], alike: set[Pair], joined: set[int], by_hand: frozenset[int]
+    left: set[int], right: set[int], alike: set[Pair], spared: set[int], by_hand: frozenset[int]
 ) -> bool:
     """Whether each member is like each of the other group.
 
-    For members `joined` by a person or a source, one likeness is enough. For rows `by_hand` none is needed: two members
-    are alike, or this would not be called.
+    For the `spared` members, which a person or a source joined or somebody wrote by hand, one likeness is enough. For rows
+    `by_hand` none is needed: two members are alike, or this would not be called.
     """
-
-    spared = joined | by_hand
 
     def fits(one: int, others: set[int]) -> bool:
         if others <= by_hand:

@@ -11,10 +11,9 @@ from strava_pipeline.core.changes.states import ChangeState
 from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.tables import PROPOSED_CHANGES
 from strava_pipeline.lake.bronze.listings import listings
-from strava_pipeline.lake.gold.merge import stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.gold.making import make_staged_rows
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
 
 
 def write_states(
@@ -30,13 +29,7 @@ def write_states(
         schema=PROPOSED_CHANGES.polars_schema,
         orient="row",
     )
-    with staging(lake) as folder:
-        changed = len(
-            connection.execute(sql("sync_proposed_changes"), {"rows": stage(folder, "changes", rows)}).fetchall()
-        )
-    if changed:
-        mark_changed(connection)
-    return changed
+    return make_staged_rows(connection, lake, PROPOSED_CHANGES, rows, all_of_it=True).written
 
 
 def _row(key: str, state: ChangeState, is_due: bool, athlete_id: int | None) -> tuple[Any, ...]:

@@ -21,7 +21,7 @@ from strava_pipeline.core.tables import DAY_VALUES
 from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.core.wellness import EXPORTS, DayClock, days_in_words
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
-from strava_pipeline.lake.gold.merge import stage, staging
+from strava_pipeline.lake.gold.making import make_rows, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
 from strava_pipeline.lake.imports.days import days_of_imports, imports_with_days
 from strava_pipeline.lake.paths import Lake
@@ -68,8 +68,7 @@ def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
         due[_IMPORTED] = _imported(connection, lake, zones.span)
     if report.rows_merged or _MADE in due:
         for table in (DAYS, NIGHTS):
-            connection.execute(f"DELETE FROM {table.name}")
-            connection.execute(days_statement(table), {"sources": _sources(lake)})
+            make_rows(connection, table, days_statement(table), {"sources": _sources(lake)}, all_of_it=True)
         due[_MADE] = _made_from(lake)
         mark_changed(connection)
     for name, value in due.items():

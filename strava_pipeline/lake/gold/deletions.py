@@ -32,13 +32,12 @@ from strava_pipeline.lake.bronze.listings import (
     span_columns,
 )
 from strava_pipeline.lake.decisions import Decision, decisions, record_decisions
+from strava_pipeline.lake.gold.making import stage, staging
 from strava_pipeline.lake.gold.merge import (
     end_versions,
     merged_pages,
     shard_signature,
     shards_of_activities,
-    stage,
-    staging,
     unmerged_years,
 )
 from strava_pipeline.lake.gold.warehouse import (
@@ -146,12 +145,12 @@ def _mark_absent_at(
     with locked(lake, LOCK):
         note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
         judged = notes(connection, JUDGED)
-        signature = {year: _digest(shard_signature(shard_files(lake, year)), common) for year in years}
-        due = tuple(year for year in years if judged.get(note_of[year]) != signature[year])
-        shards = shards_of(due)
-        if not shards:
+        files = {year: shards for year in years if (shards := shard_files(lake, year))}
+        signature = {year: _digest(shard_signature(of_year), common) for year, of_year in files.items()}
+        due = tuple(year for year in files if judged.get(note_of[year]) != signature[year])
+        if not due:
             return report
-        connection.execute(sql("sightings"), {"source": source, "shards": shards, "years": due})
+        connection.execute(sql("sightings"), {"source": source, "shards": shards_of(due), "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
     verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
     if confirm is not None and (confirmations := [decision for shrink in report.held if (decision := confirm(shrink))]):

@@ -17,14 +17,15 @@ import polars as pl
 
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs
 from strava_pipeline.core.matching.evidence import WEIGHTS, judge_pairs
-from strava_pipeline.core.matching.match import Decisions, Pair, find_matches, ordered_pair
+from strava_pipeline.core.matching.match import Decisions, Matching, Pair, find_matches, ordered_pair
 from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, NOON, VERSION
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA, STRAVA_JSON
+from strava_pipeline.core.tables import ACTIVITY_MATCHES, ACTIVITY_MEMBERS
 from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.compared_points import PointComparison, streams_fetched
-from strava_pipeline.lake.gold.merge import stage, staging
+from strava_pipeline.lake.gold.making import make_rows, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
 from strava_pipeline.lake.imports.files import has_points, is_read, reading_of
 from strava_pipeline.lake.paths import Lake
@@ -96,13 +97,15 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
     if _are_made_from(connection, lake, seen):
         return match_counts(connection)
     compare = PointComparison(lake, is_kept=True)
-    connection.execute(sql("forget_matches"))
-    if decided.joined or decided.split or _may_be_one(connection):
-        with staging(lake) as folder:
+    connection.execute(sql("remember_matches"))
+    found = Matching()
+    with staging(lake) as folder:
+        if decided.joined or decided.split or _may_be_one(connection):
             known = _completed(_activities(connection, folder / "known.parquet"), lake, fetched)
             found = find_matches(known, decided, compare, ranked_sources(lake))
-            for name, rows in (("members", found.members), ("matches", found.matches)):
-                connection.execute(sql(f"insert_{name}"), {"rows": stage(folder, name, rows)})
+        for table, rows in ((ACTIVITY_MEMBERS, found.members), (ACTIVITY_MATCHES, found.matches)):
+            values = {"rows": stage(folder, table.name, rows)}
+            make_rows(connection, table, sql(f"{table.name}_found"), values, all_of_it=True)
     note(connection, _SEEN, seen)
     note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
     note(connection, _STREAMS, json.dumps(compare.streams))

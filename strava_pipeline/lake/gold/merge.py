@@ -1,29 +1,21 @@
 """Making the tables of listings of the shards: `activities_all`, `activity_history`, `imported_activities`.
 
 Their rows follow from the shards of all years alone (sql/versions.sql), and a row that is as it was is not written: making them
-twice changes nothing. The functions work inside the caller's transaction. Rows on their way into the warehouse are staged as
-Parquet in the data folder (`staging`). Details, profiles and files have modules of their own.
+twice changes nothing. The functions work inside the caller's transaction. Details, profiles and files have modules of their own.
 """
 
 import json
-import shutil
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import polars as pl
-
 from strava_pipeline.core.batches import batches
-from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.sources import IMPORTED
-from strava_pipeline.core.tables import TABLES, Column
+from strava_pipeline.core.tables import ACTIVITIES_ALL, IMPORTED_ACTIVITIES, TABLES, Column
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import all_listing_times, ranked_sources
-from strava_pipeline.lake.files import write_rows
+from strava_pipeline.lake.gold.making import MergeReport, make_rows
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
@@ -34,25 +26,10 @@ MERGED = (
     "merged:"  # + year: a note of the shards that gold was made of, and of the listings in them with the pages of each
 )
 VERSIONS_AT_ONCE = 20_000  # of one statement
+# A newer row whose shard is lost stays, unless it came under a time that isn't believed; of archives an older one may come later.
+_NEWER = """made.ingestion_ts >= gold.ingestion_ts OR made.source <> gold.source OR list_contains($imported, made.source)
+    OR (len($believed) > 0 AND NOT list_contains($believed::TIMESTAMPTZ[], gold.ingestion_ts))"""
 _NOTHING: dict[str, Any] = {"files": "[]", "pages": {}}  # the note of a year without shards: nothing to merge
-
-
-@dataclass(slots=True)
-class MergeReport(Numbers):
-    """The counts of a merge. For details: rows by table, and counts of fields without a column."""
-
-    inserted: int = 0
-    updated: int = 0
-    rows: Counter[str] = field(default_factory=Counter, repr=False)
-    unknown_fields: Counter[str] = field(default_factory=Counter)
-
-    def count(self, actions: list[tuple[str]]) -> None:
-        self.inserted += sum(action == "INSERT" for (action,) in actions)
-        self.updated += sum(action == "UPDATE" for (action,) in actions)
-
-    @property
-    def wrote(self) -> bool:
-        return bool(self.inserted or self.updated)
 
 
 def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
@@ -61,20 +38,18 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     The rows of `activities_all`, `activity_history` and `imported_activities`, of which only those that differ are written.
     Years with the same shards as last time are skipped, unless `force`.
     """
-    report, beside = MergeReport(), 0
+    report = MergeReport()
     with locked(lake, LOCK):
         files = {year: shard_files(lake, year) for year in years}
         signature = {year: shard_signature(files[year]) for year in years}
         known = _merged(connection)
         due = [year for year in years if force or known.get(year, _NOTHING)["files"] != signature[year]]
-        if shards := [path for year in due for path in files[year]]:
-            with damage_reported(shards):
-                beside = _make_rows(connection, lake, due, [str(path) for path in shards], report)
+        if due:
+            with damage_reported([path for year in due for path in files[year]]):
+                _make_rows(connection, lake, due, [str(path) for year in due for path in files[year]], report)
         for year in due:
             noted = {"files": signature[year], "pages": holdings(lake, year)}
             note(connection, f"{MERGED}{year}", json.dumps(noted, sort_keys=True))
-    if report.wrote or beside:
-        mark_changed(connection)
     return report
 
 
@@ -82,40 +57,35 @@ def shards_of_activities(connection: Connection, lake: Lake, years: Sequence[int
     """The shards that say what counts of the activities seen in `years`, in gold or in shards: of these years, or of all."""
     shards = [str(path) for year in years for path in shard_files(lake, year)]
     known = {"shards": shards, "years": list(years)}
-    if not shards or not connection.execute(sql("stand_elsewhere"), known).fetchall()[0][0]:
+    if shards and not connection.execute(sql("stand_elsewhere"), known).fetchall()[0][0]:
         return shards
-    return [
-        *shards,
-        *(str(path) for year in lake.years_of_shards() if year not in years for path in shard_files(lake, year)),
-    ]
+    return [str(path) for year in lake.years_of_shards() for path in shard_files(lake, year)]
 
 
-def _make_rows(connection: Connection, lake: Lake, years: Sequence[int], shards: list[str], report: MergeReport) -> int:
-    """Make the rows of the activities in `shards`; returns how many were written beside `activities_all`."""
-    imported, beside = sorted(IMPORTED), 0
-    every = shards_of_activities(connection, lake, years)
+def _make_rows(
+    connection: Connection, lake: Lake, years: Sequence[int], shards: list[str], report: MergeReport
+) -> None:
+    imported, written = sorted(IMPORTED), 0
+    if not (every := shards_of_activities(connection, lake, years)):
+        return
     with damage_reported([Path(path) for path in every]):
-        known = {"shards": shards, "all": every, "years": list(years), "sources": ranked_sources(lake)}
+        known = {"shards": shards or every, "all": every, "years": list(years), "sources": ranked_sources(lake)}
         connection.execute(sql("versions"), known)
     sizes = dict(connection.execute("SELECT newest_year, count(*) FROM versions GROUP BY 1 ORDER BY 1").fetchall())
     rows_of = {"imported": imported, "believed": [*all_listing_times(lake).pages]}
-    text = sql("merge_activities").format(same=_same("activities_all", "deleted_at"))
     for batch in batches(sizes, sizes.__getitem__, VERSIONS_AT_ONCE):
         spill(connection)
-        files = connection.execute(sql("files_of_versions"), {"years": batch}).fetchall()[0][0]
-        report.count(connection.execute(text, {**rows_of, "years": batch, "files": files}).fetchall())
-        beside += _merge_versions(connection, batch, files)
+        of_batch = {"all": every, "years": batch}
+        of_batch["files"] = connection.execute(sql("files_of_versions"), of_batch).fetchall()[0][0]
+        values = {**rows_of, **of_batch}
+        text = sql("newest_versions")
+        report.count(make_rows(connection, ACTIVITIES_ALL, text, values, but=["deleted_at"], counts=_NEWER))
+        written += _merge_versions(connection, of_batch)
     if lake.imports.is_dir():
-        text = sql("merge_imported_activities").format(same=_same("imported_activities"))
-        beside += connection.execute(text, {"shards": shards, "all": every, "imported": imported}).fetchall()[0][0]
-    return beside + (end_versions(connection) if beside else 0)
-
-
-def _same(table: str, *but: str) -> str:
-    """That a row of gold and one of the shards are equal, as SQL."""
-    names = [column.name for column in TABLES[table].columns if column.name not in but]
-    gold, shard = (", ".join(f'{row}."{name}"' for name in names) for row in ("gold", "shard"))
-    return f"({gold}) IS NOT DISTINCT FROM ({shard})"
+        values = {"shards": shards or every, "all": every, "imported": imported}
+        make_rows(connection, IMPORTED_ACTIVITIES, sql("imported_activities"), values)
+    if written and end_versions(connection):
+        mark_changed(connection)
 
 
 def years_to_merge(connection: Connection, lake: Lake, years: Iterable[int]) -> set[int]:
@@ -133,7 +103,13 @@ def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
 
 
 def _merged(connection: Connection) -> dict[int, dict[str, Any]]:
-    return {int(name.removeprefix(MERGED)): json.loads(noted) for name, noted in notes(connection, MERGED).items()}
+    found = {int(name.removeprefix(MERGED)): json.loads(noted) for name, noted in notes(connection, MERGED).items()}
+    return {
+        year: noted
+        if noted.keys() == _NOTHING.keys()
+        else {"files": "", "pages": noted}  # of 0.3, which noted pages alone
+        for year, noted in found.items()
+    }
 
 
 def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
@@ -152,37 +128,18 @@ def shard_signature(shards: Sequence[Path]) -> str:
     return json.dumps([(name, stat.st_ino, stat.st_mtime_ns, stat.st_size) for name, stat in seen])
 
 
-@contextmanager
-def staging(lake: Lake) -> Iterator[Path]:
-    """A folder for rows on their way into the warehouse, below the data folder because they contain positions.
-
-    Only the holder of the warehouse uses it, so earlier contents are a dead process's.
-    """
-    shutil.rmtree(lake.staging, ignore_errors=True)
-    lake.staging.mkdir(parents=True)
-    try:
-        yield lake.staging
-    finally:
-        shutil.rmtree(lake.staging, ignore_errors=True)
-
-
-def stage(folder: Path, name: str, rows: pl.DataFrame) -> str:
-    path = folder / f"{name}.parquet"
-    write_rows(path, rows, "lz4", {})
-    return str(path)
-
-
-def _merge_versions(connection: Connection, years: Sequence[int], files: Sequence[str]) -> int:
-    """Merge the versions of the activities whose newest is of `years`; how many rows were written."""
-    connection.execute(sql("lacking_versions"), {"years": years})
+def _merge_versions(connection: Connection, of_batch: dict[str, list[Any]]) -> int:
+    """Merge the versions of the activities whose newest is of the batch's `years`; how many rows were written."""
+    connection.execute(sql("lacking_versions"), {"years": of_batch["years"]})
     counted = "SELECT count(*), count(*) FILTER (version > 1) FROM versions SEMI JOIN lacking USING (id)"
     incoming, later = connection.execute(counted).fetchall()[0]
     if incoming:
         connection.execute(sql("delete_versions"))
         connection.execute(sql("insert_first_versions"))
+        mark_changed(connection)
     if later:  # to plan it takes as long as all else here
         text = sql("insert_later_versions").format(differing=_differing(), before=_before())
-        connection.execute(text, {"files": files})
+        connection.execute(text, {name: of_batch[name] for name in ("all", "files")})
     return int(incoming)
 
 

@@ -13,9 +13,9 @@ import polars as pl
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.batches import batches
 from strava_pipeline.core.process import without_garbage_collection
-from strava_pipeline.core.rows import Json, Rows, frame, typed_rows
+from strava_pipeline.core.rows import Json, frame, typed_rows
 from strava_pipeline.core.sources import STRAVA, STRAVA_ARCHIVE, gear_source
-from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR, TABLES, Table
+from strava_pipeline.core.tables import ACTIVITY_DETAILS, ATHLETE, CHILDREN, GEAR, TABLES
 from strava_pipeline.core.tables.details import ACTIVITY_SESSIONS, RECORDED
 from strava_pipeline.lake.bronze.answers import (
     AnswerFiles,
@@ -26,7 +26,7 @@ from strava_pipeline.lake.bronze.answers import (
     read_details,
 )
 from strava_pipeline.lake.bronze.listings import ranked_sources
-from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
+from strava_pipeline.lake.gold.making import Made, MergeReport, make_rows, make_staged_rows, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, transaction, writing
 from strava_pipeline.lake.imports.activities import imported_gear
 from strava_pipeline.lake.locks import locked
@@ -35,7 +35,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 BATCH = 6_000_000  # packed bytes of the details held in memory at once: some 150 MB of Python objects
-_OUTRANKED = "staged.found IS NULL AND gold.found IS NOT NULL"
+_SAYS_MORE = "made.found IS NOT NULL OR gold.found IS NULL"  # of gear
 
 
 def merge_details(
@@ -130,7 +130,8 @@ def merge_detail_frames(
         rows_of = {name: stage(folder, name, rows) for name, rows in frames.items()}
         details, sources = {"details": rows_of[ACTIVITY_DETAILS.name]}, ranked_sources(lake)
         connection.execute(sql("incoming_details"), {**details, "sources": sources, "disbelieved": [*disbelieved]})
-        report.count(connection.execute(sql("merge_details"), details).fetchall())
+        text = "SELECT * FROM read_parquet($details) SEMI JOIN incoming USING (activity_id)"
+        report.count(make_rows(connection, ACTIVITY_DETAILS, text, details))
         for table, _ in CHILDREN.values():
             if table.name not in RECORDED:
                 _replace(connection, table.stored, rows_of[table.name])
@@ -180,11 +181,9 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
         rows = typed_rows([athlete[1]], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
         rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
-        report.count(_merge_small(connection, lake, ATHLETE, rows))
+        report.count(make_staged_rows(connection, lake, ATHLETE, frame(rows.values, ATHLETE)))
     gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
     report.count(_merge_gear(connection, lake, gear))
-    if report.wrote:
-        mark_changed(connection)
     return report
 
 
@@ -196,8 +195,7 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
         fields = {name: value for name, value in item.items() if name != "athlete_id"}
         found = True if source == STRAVA_ARCHIVE else None
         pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
-    if _merge_gear(connection, lake, pieces):
-        mark_changed(connection)
+    _merge_gear(connection, lake, pieces)
 
 
 def is_profile_merged(connection: Connection, lake: Lake) -> bool:
@@ -232,21 +230,10 @@ def _provider_gear(lake: Lake, athlete_id: int | None) -> Iterator[_Piece]:
         yield _Piece(source, gear_id, athlete_id, fields, True, at)
 
 
-def _merge_gear(connection: Connection, lake: Lake, pieces: Sequence[_Piece]) -> list[tuple[str]]:
+def _merge_gear(connection: Connection, lake: Lake, pieces: Sequence[_Piece]) -> Made:
     if not pieces:
-        return []
+        return Made()
     rows = typed_rows([piece.fields for piece in pieces], GEAR)
     for name in ("source", "gear_id", "athlete_id", "found", "fetched_at"):
         rows.values[name] = [getattr(piece, name) for piece in pieces]
-    return _merge_small(connection, lake, GEAR, rows)
-
-
-def _merge_small(connection: Connection, lake: Lake, table: Table, rows: Rows) -> list[tuple[str]]:
-    text = sql("merge_profile").format(
-        table=table.name,
-        same_key=" AND ".join(f"gold.{key} = staged.{key}" for key in table.key),
-        outranked=_OUTRANKED if table is GEAR else "false",
-    )
-    with staging(lake) as folder:
-        path = stage(folder, table.name, frame(rows.values, table))
-        return connection.execute(text, {"rows": path}).fetchall()
+    return make_staged_rows(connection, lake, GEAR, frame(rows.values, GEAR), counts=_SAYS_MORE)

@@ -16,13 +16,15 @@ from typing import ClassVar
 
 from strava_pipeline.core.errors import UnusableSnapshotError
 from strava_pipeline.core.sources import STRAVA
+from strava_pipeline.core.tables import QUARANTINE
 from strava_pipeline.lake.bronze.answers import AnswerFiles, failed_details
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.bronze.manifests import Manifest, PageEntry, UnreadableRow
 from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.gold.making import make_rows
 from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import file_answers, has_no_file
 from strava_pipeline.lake.sql import sql
@@ -137,10 +139,7 @@ def sync_quarantine(connection: Connection, lake: Lake, years: Iterable[int]) ->
         "dropped_at": [each.dropped_at for each in found],
         "sources": [each.source for each in found],
     }
-    actions = connection.execute(sql("sync_quarantine"), values).fetchall()
-    if actions:
-        mark_changed(connection)
-    return len(actions)
+    return make_rows(connection, QUARANTINE, sql("quarantine"), values, all_of_it=True).written
 
 
 @dataclass(frozen=True, slots=True)

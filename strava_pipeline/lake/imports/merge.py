@@ -23,7 +23,8 @@ from strava_pipeline.core.rows import frame
 from strava_pipeline.core.sources import FILE, STRAVA_ARCHIVE, STRAVA_JSON
 from strava_pipeline.core.tables import FILES
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.gold.merge import MergeReport, merged_pages, stage, staging, unmerged_years
+from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows
+from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
 from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
@@ -47,7 +48,6 @@ from strava_pipeline.lake.imports.files import is_read, reading_of
 from strava_pipeline.lake.imports.manifests import ImportedFile, imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import ProviderFile, all_provider_files, has_provider_files, provider_files
-from strava_pipeline.lake.sql import sql
 
 _BATCH = 500  # files whose laps are held in memory at once
 _HELD = (
@@ -103,9 +103,7 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     report = MergeReport()
     if files_are_merged(connection, lake):
         return report
-    with staging(lake) as folder:
-        rows = stage(folder, FILES.name, files_frame(lake))
-        report.count(connection.execute(sql("merge_files"), {"rows": rows}).fetchall())
+    report.count(make_staged_rows(connection, lake, FILES, files_frame(lake)))
     merge_imported_gear(connection, lake)
     note(connection, _FILES, _files_noted(lake))
     mark_changed(connection)

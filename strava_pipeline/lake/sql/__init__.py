@@ -95,7 +95,7 @@ def load_statement() -> str:
 
 
 def days_statement(table: Table) -> str:
-    """The statement that writes the rows of `days` or `nights`."""
+    """The query of the rows of `days` or `nights`."""
     names = [column.name for column in table.columns if column.name in MEASURES]
     values = {name: "to_timestamp(value)" if name in INSTANTS else "value" for name in names}
     columns = ",\n    ".join(
@@ -103,7 +103,7 @@ def days_statement(table: Table) -> str:
         f"arg_min(source, place) FILTER (measure = '{name}') AS {name}_source"
         for name, shown in values.items()
     )
-    return sql("days").format(table=table.name, columns=columns, measures=_texts(names))
+    return sql("days").format(columns=columns, measures=_texts(names))
 
 
 def _gold() -> Iterator[str]:

@@ -1,5 +1,5 @@
--- The shards that hold what is known of the activities whose newest version is of $years.
-SELECT list(DISTINCT file)
+-- Which of the shards $all hold what is known of the activities whose newest version is of $years.
+SELECT list(DISTINCT $all[file])
 FROM (
     SELECT file FROM versions WHERE list_contains($years, newest_year)
     UNION ALL

@@ -1,4 +1,4 @@
--- The later versions of the activities in `lacking`, each with what it changed. $files: the shards that hold them; {differing}: the names of
+-- The later versions of the activities in `lacking`, each with what it changed. $files: those of $all that hold them; {differing}: the names of
 -- the columns that differ, else NULL; {before}: with what they were before, as JSON.
 INSERT INTO activity_history BY NAME
 SELECT
@@ -13,7 +13,7 @@ SELECT
 FROM versions AS known
 SEMI JOIN lacking USING (id)
 JOIN read_parquet($files, hive_partitioning = false) AS later
-    ON later.filename = known.file AND later.file_row_number = known.place
+    ON list_position($all, later.filename) = known.file AND later.file_row_number = known.place
 JOIN read_parquet($files, hive_partitioning = false) AS earlier
-    ON earlier.filename = known.file_before AND earlier.file_row_number = known.place_before
+    ON list_position($all, earlier.filename) = known.file_before AND earlier.file_row_number = known.place_before
 WHERE known.version > 1

@@ -1,9 +1,10 @@
 -- Every version of the activities that $shards hold, or gold in $years, at the best of their sources ($sources: best first): when each
--- content came first, and in which row of which file. $all: the shards of every year, as the year of an activity may have been
+-- content came first, and in which row of which file of $all: the shards of every year, as the year of an activity may have been
 -- edited; $years: of a sighting that stands in two, the one of these is taken. What the rows hold is for the tables' queries to read.
 CREATE OR REPLACE TEMP TABLE versions AS
 WITH best AS (
-    SELECT id, year, athlete_id, source, account, ingestion_ts, content_hash, fingerprint, filename AS file, file_row_number AS place
+    SELECT id, year, athlete_id, source, account, ingestion_ts, content_hash, fingerprint, 
+        list_position($all, filename)::SMALLINT AS file, file_row_number AS place
     FROM read_parquet($all, hive_partitioning = false)
     SEMI JOIN (
         SELECT id FROM read_parquet($shards, hive_partitioning = false)

@@ -15,11 +15,10 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import sql
 from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trips"
@@ -90,12 +89,6 @@ def merge(connection: Connection, lake: Lake) -> MergeReport:
     for table in TABLES:
         rows = saved_trips(lake, table)
         if rows.height:
-            (key,) = table.key
-            with staging(lake) as folder:
-                statement = sql("merge_by_key").format(table=table.name, key=key)
-                actions = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
-            report.count(actions)
+            report.count(make_staged_rows(connection, lake, table, rows, counts="gold.fetched_at < made.fetched_at"))
             report.rows[table.name] = rows.height
-    if report.wrote:
-        mark_changed(connection)
     return report

@@ -22,7 +22,7 @@ from strava_pipeline.core.geodesy import Area, area_of
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
-from strava_pipeline.lake.gold.merge import MergeReport, stage, staging
+from strava_pipeline.lake.gold.making import MergeReport, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql

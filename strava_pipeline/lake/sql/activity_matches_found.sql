@@ -1,5 +1,4 @@
 -- $rows: a staged Parquet file of pairs.
-INSERT INTO activity_matches BY NAME
 SELECT pair.*, coalesce(said.athlete_id, other.athlete_id) AS athlete_id, said.source, other.source AS other_source
 FROM read_parquet($rows) AS pair
 JOIN activities_all AS said ON said.id = pair.id
