@@ -82,24 +82,24 @@ class Decisions:
 
 @dataclass(slots=True)
 class Groups:
-    """Groups of activities, by the smallest id in each; a single activity is in no group."""
+    """Groups of activities, by each of their ids; a single activity is in no group."""
 
-    members: dict[int, set[int]] = field(default_factory=dict)
-    _of: dict[int, int] = field(default_factory=dict)
+    _of: dict[int, set[int]] = field(default_factory=dict)
+
+    @property
+    def members(self) -> dict[int, set[int]]:
+        """The groups by the smallest id in each."""
+        return {min(group): group for group in self._of.values()}
 
     def of(self, one: int) -> set[int]:
-        return self.members.get(self._of.get(one, one), {one})
+        return self._of.get(one) or {one}
 
     def together(self, pair: Pair) -> bool:
-        return pair[1] in self.of(pair[0])
+        return pair[1] in self._of.get(pair[0], ())
 
     def unite(self, pair: Pair) -> None:
         whole = self.of(pair[0]) | self.of(pair[1])
-        for one in whole:
-            self.members.pop(self._of.get(one, one), None)
-        self.members[min(whole)] = whole
-        for one in whole:
-            self._of[one] = min(whole)
+        self._of |= dict.fromkeys(whole, whole)
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,7 +315,8 @@ def group_activities(
     groups = Groups()
     ordered = sorted(likenesses, key=_surest_first)
     if decided.joined:  # what was one without them stays so
-        before = group_activities(ordered, alike, identities, replace(decided, joined=()))
+        near = _reached({one for pair in decided.joined for one in pair}, ordered)
+        before = group_activities(near, alike, identities, replace(decided, joined=()))
         kept = [
             ordered_pair(one, twin)
             for pair in decided.joined
@@ -331,6 +332,16 @@ def group_activities(
         if not groups.together(likeness.pair) and _agree(groups, likeness, alike, spared, identities, decided):
             groups.unite(likeness.pair)
     return groups
+
+
+def _reached(ids: set[int], likenesses: Sequence[Likeness]) -> list[Likeness]:
+    """The likenesses that lead to `ids`, over any number of others: no other one decides about their groups."""
+    reached = Groups()
+    for likeness in likenesses:
+        if not reached.together(likeness.pair):
+            reached.unite(likeness.pair)
+    wanted = {twin for one in ids for twin in reached.of(one)}
+    return [likeness for likeness in likenesses if likeness.pair[0] in wanted]
 
 
 def _surest_first(likeness: Likeness) -> tuple[bool, bool, bool, float, Pair]:
