@@ -32,7 +32,7 @@ ENDING = timedelta(seconds=60)  # from the end of a run's work to the last line 
 LINES, TAIL = 200, 64_000  # of a log that are shown; bytes that are read for them
 _ID = re.compile(r"[0-9]{8}T[0-9]{12}Z-[0-9a-f]{8}")
 _STATE = ".state.json"
-CANCELLED = "It was cancelled: nothing of it is kept."
+CANCELLED = "Nothing of it is kept."
 
 
 class _Wanted(BaseModel, frozen=True, extra="forbid"):
@@ -280,6 +280,11 @@ class RequestView(RequestStanding):
     """A request as a page shows it."""
 
     request: Request
+
+    @property
+    def standing(self) -> str:
+        """How it stands, for a person: a request that was cancelled has not failed."""
+        return "cancelled" if self.message == CANCELLED else self.status
 
 
 _KILLED = (

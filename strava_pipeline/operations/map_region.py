@@ -11,7 +11,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.map_region import RegionSource
 from strava_pipeline.lake.gold.insights import athlete_of
 from strava_pipeline.lake.maps import HOME, write_region
-from strava_pipeline.lake.requests import CANCELLED, RegionWanted, note_progress, request_view
+from strava_pipeline.lake.requests import RegionWanted, note_progress, request_view
 from strava_pipeline.lookups.home_box import home_box
 from strava_pipeline.operations.insights import Opened
 from strava_pipeline.operations.run_context import RunContext
@@ -69,7 +69,7 @@ def fetch_region(run: RunContext, opened: Opened, settings: Settings, request_id
             if most is not None:  # needed: what is loaded, and the archive that is made of it
                 write_region(run.lake, HOME, 2 * total, lambda file: source.cut(cut, file, run.lake.maps, went))
     except _CancelledError:
-        return StepReport(MAP_REGION, [report], notes={"result": CANCELLED})
+        return StepReport(MAP_REGION, [report], notes={"result": "cancelled"})
     return StepReport(MAP_REGION, [report])
 
 

@@ -140,7 +140,8 @@ def test_streets_are_asked_for_fetched_and_cancelled_on_the_page(make_rig: Make)
         begin_request(lake, fetching.request.id, None, made.site.now(), None)
         note_progress(lake, fetching.request.id, 4_100_000, 12_300_000)
         assert ('<progress max="12300000" value="4100000"' in page(), "4.1 of 12.3 MB" in page()) == (True, True)
-        assert press("/cancel").message == CANCELLED
+        gone = press("/cancel")
+        assert (gone.standing, gone.message) == ("cancelled", CANCELLED)
         assert ("Fetch my region" in page(), "Load 12.3 MB" in page(), CANCELLED in page()) == (True, False, True)
         assert site.post("/maps/streets", data={"most_bytes": "all"}).status_code == 400
         assert "16.2" not in "".join(path.read_text() for path in requests_folder(lake).glob("*.json"))
