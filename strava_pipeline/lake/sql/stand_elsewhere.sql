@@ -11,7 +11,7 @@ stood AS (
     UNION ALL
     SELECT id, year FROM imported_activities
     UNION ALL
-    SELECT activity_id, year(coalesce(previous ->> 'start_date_local', previous ->> 'start_date')::TIMESTAMP)
+    SELECT activity_id, coalesce(year(TRY_CAST(coalesce(previous ->> 'start_date_local', previous ->> 'start_date') AS TIMESTAMP)), 0)
     FROM activity_history
     WHERE list_has_any(changed_fields, ['start_date_local', 'start_date'])
 )
