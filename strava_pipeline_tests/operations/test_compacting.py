@@ -109,8 +109,8 @@ def damage(path: Callable[[Rig], Path]) -> Change:
 OF_YEARS: dict[str, tuple[Change, list[int]]] = {
     "shards of a year": (edit, [2024]),
     "shards of two years, and the one between": (edit_twice, [2024, 2025, 2026]),
-    "shards of which a dead run merged no history": (
-        execute("UPDATE lake_meta SET value = '[]' WHERE key = 'history:2022'"), [2022]
+    "shards that gold was not made of": (
+        execute("DELETE FROM lake_meta WHERE key = 'merged:2022'"), [2022]
     ),
     "a deletion by an event": (lambda rig: note_deletions(rig.lake, {ids(rig, 2022)[0]: NOW}, None), [2022]),
     "goals of a year": (lambda rig: rig.lake.goals.write_text("[2024.run]\ndistance_km = 1000\n"), [2024]),
