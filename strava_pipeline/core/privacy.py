@@ -26,6 +26,13 @@ _NAMES = ("place", "radius_m")
 _POSITIONS = re.compile(
     r"points|polyline|latlng|(^|_)(lat|lng|lon)(_|$)|latitude|longitude|bounding_box", re.IGNORECASE
 )
+_PLACES = re.compile(
+    r"polyline|latlng|(^|_)(lat|lng|lon)(_|$)|latitude|longitude|bounding_box|location|address|segment|"
+    r"^(map|map_id|extra|city|country|town|box)$",
+    re.IGNORECASE,
+)
+"""Fields that tell of a place, or may: `extra` has whatever a service said, and a segment's number is a way on its map."""
+_MAYBE_PLACES = re.compile(r"points|(^|_)place$", re.IGNORECASE)  # a number of these is a count, or a rank
 _EXAMPLE = "[[privacy.zones]] with place = [52.5163, 13.3777] and radius_m = 400"
 
 
@@ -122,3 +129,21 @@ def without_positions(value: Any, name: str = "") -> Any:
         return [without_positions(each) for each in value]
     held = json_if_any(value.encode()) if isinstance(value, str) else None
     return json_bytes(without_positions(held)).decode() if isinstance(held, dict | list) else value
+
+
+def without_places(value: Any) -> Any:
+    """An answer, in JSON's types, without the fields that tell of a place, also within texts that are JSON.
+
+    >>> without_places({"name": "Home", "start_latlng": [52.5, 13.4], "place": "Berlin"})
+    {'name': 'Home'}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_places(each) for key, each in value.items() if not _is_place(key, each)}
+    if isinstance(value, list):
+        return [without_places(each) for each in value]
+    held = json_if_any(value.encode()) if isinstance(value, str) and value[:1] in ("{", "[") else None
+    return json_bytes(without_places(held)).decode() if isinstance(held, dict | list) else value
+
+
+def _is_place(name: str, value: Any) -> bool:
+    return _PLACES.search(name) is not None or (not is_number(value) and _MAYBE_PLACES.search(name) is not None)

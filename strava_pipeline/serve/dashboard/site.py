@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
@@ -30,7 +31,7 @@ from strava_pipeline.lookups.rows import parts_with_content
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.kept import Kept
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
-from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.records.store import Records, Session
 
 if TYPE_CHECKING:  # where there are no accounts, nothing of them is imported
     from strava_pipeline.serve.dashboard.house import House
@@ -156,6 +157,12 @@ class SnapshotFacts:
 def site_of(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
+
+
+def sees_places(scope: Scope) -> bool:
+    """Whether the answer to a request may contain places: always, unless a token was made without."""
+    session: Session | None = scope.get("state", {}).get("session")
+    return session is None or session.sees_places
 
 
 def _lake(request: Request) -> Lake:

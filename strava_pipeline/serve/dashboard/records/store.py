@@ -1,14 +1,16 @@
-"""Sessions, one-time login links, and failed logins. Tokens are stored as hashes: reading the records does not allow a login.
+"""Sessions, one-time login links, failed logins, and tokens of programs. All are stored as hashes: reading the records does
+not allow a login.
 
 Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are arguments, in UTC.
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, Literal
@@ -16,7 +18,7 @@ from typing import Any, Literal
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError, UnknownIdError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 LINK = timedelta(minutes=10)  # then an unopened link no longer logs in
@@ -24,8 +26,13 @@ LOGGED_LINK = timedelta(hours=24)  # on a home network it stands in a log, where
 FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
+SENT_FOR = timedelta(days=14)  # then nobody asks any more what became of a file that was sent, as of a request
+USE_NOTED = timedelta(hours=1)  # a token's use is written once in it: a program that asks each second costs no writing
 _EVERYBODY = "*"
+_TOKENS = "tokens"  # under which wrong tokens are counted; nobody has to wait for them
+_NEVER_WAITS = 2**31
 Role = Literal["athlete", "admin"]
+May = Literal["read", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +52,46 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A logged-in browser. `csrf_token`: must be repeated in its requests for changes.
+class Token:
+    """A program's or a phone's key to what one athlete has.
 
-    `account`: the account, if there are accounts.
+    Args:
+        name: as its owner calls it.
+        may: read the JSON API, or send files.
+        places: whether it also reads places, tracks and original files.
+        body: whether it also reads days and nights.
+        made_at: when it was made (UTC).
+        ends_at: when it stops working (UTC), or null.
+        used_at: its last use (UTC, to the hour), or null.
+        used_from: the address from which it was used last, or null.
+    """
+
+    name: str
+    may: May
+    places: bool = False
+    body: bool = False
+    made_at: datetime | None = None
+    ends_at: datetime | None = None
+    used_at: datetime | None = None
+    used_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logged-in browser, or a program with a token. `csrf_token`: must be repeated in a browser's requests for changes.
+
+    `account`: the account, if there are accounts. `token`: the program's.
     """
 
     token_hash: str = field(repr=False)
     csrf_token: str = field(repr=False)
     account: Account | None = None
+    token: Token | None = None
+
+    @property
+    def sees_places(self) -> bool:
+        """Whether its answers may contain places."""
+        return self.token is None or self.token.places
 
 
 class Records:
@@ -113,8 +151,83 @@ class Records:
         for name in (client, *more, _EVERYBODY):
             self._run("forget_attempts", client=name)
 
+    def add_token(
+        self,
+        token: Token,
+        now: datetime,
+        *,
+        athlete: str = "",
+        account: str | None = None,
+        ends_at: datetime | None = None,
+    ) -> str:
+        """The text of a new token of an athlete, which nobody can read again. Raises MisuseError for a name that is taken.
+
+        `account`: the account that makes it, and on which it depends; None: this machine's owner.
+        """
+        text = secrets.token_urlsafe(32)
+        fields = {"token_hash": hash_of(text), "athlete": athlete, "account": account, "now": seconds_of(now)}
+        fields |= {"name": token.name, "may": token.may, "places": token.places, "body": token.body}
+        if self._run("add_token", **fields, ends_at=None if ends_at is None else seconds_of(ends_at)) is None:
+            raise MisuseError(f"There is a token {token.name} already. Remove that one, or take another name.")
+        return text
+
+    def token_session(self, text: str, client: str, now: datetime) -> Session | None:
+        """The session of a token, whose use is noted; None, which is counted, if it is unknown or ended.
+
+        `client`: the address from which it came.
+        """
+        token_hash = hash_of(text)
+        row = self._run("find_token", token_hash=token_hash, now=seconds_of(now))
+        if row is None or not hmac.compare_digest(row.token_hash, token_hash) or not self._is_served(row.athlete):
+            counting = {"client": _TOKENS, "free": _NEVER_WAITS, "forgotten_after": _of(FORGOTTEN_AFTER)}
+            self._run("begin_attempt", **counting, now=seconds_of(now))
+            return None
+        if row.used_from != client or seconds_of(now) - (row.used_at or 0) >= _of(USE_NOTED):
+            self._run("note_token", token_hash=token_hash, client=client, now=seconds_of(now))
+        account = Account(row.name, "athlete", row.athlete) if row.athlete else None
+        return Session(token_hash, "", account, Token(row.name, row.may, bool(row.places), bool(row.body)))
+
+    def tokens(self, athlete: str = "") -> list[Token]:
+        """The tokens of an athlete, by name."""
+        with self._transaction() as connection:
+            return [_token(row) for row in connection.execute(statement("list_tokens"), {"athlete": athlete})]
+
+    def remove_token(self, name: str, athlete: str = "") -> None:
+        """Remove a token, which opens nothing from now on. Raises UnknownIdError."""
+        if self._run("remove_tokens", athlete=athlete, name=name, is_all=False) is None:
+            raise UnknownIdError("There is no token of this name. List them: strava-pipeline tokens list")
+
+    def remove_tokens(self, athlete: str = "") -> None:
+        """Remove all tokens of an athlete."""
+        self._run("remove_tokens", athlete=athlete, name="", is_all=True)
+
+    def wrong_tokens(self) -> tuple[int, datetime | None]:
+        """How many wrong tokens came since a day without any, of whomever, and when the last one did (UTC)."""
+        row = self._run("count_attempts", client=_TOKENS)
+        return (0, None) if row is None else (row.failures, _moment(row.last_at))
+
+    def sent(self, session: Session, file_id: str) -> tuple[str, str | None] | None:
+        """The name of a file that this session sent, and the id of its request (None: it was known), or None."""
+        row = self._run("find_sent", token_hash=session.token_hash, file_id=file_id)
+        return None if row is None else (row.name, row.request_id)
+
+    def note_sent(self, session: Session, file_id: str, name: str, request_id: str | None, now: datetime) -> None:
+        """Record that a session sent a file."""
+        keys = {"token_hash": session.token_hash, "file_id": file_id}
+        self._run("note_sent", **keys, name=name, request_id=request_id, now=seconds_of(now))
+
+    def sent_within(self, session: Session, span: timedelta, now: datetime) -> int:
+        """How many files a session sent within a span until now."""
+        row = self._run("count_sent", token_hash=session.token_hash, since=seconds_of(now - span))
+        return 0 if row is None else row.files
+
+    def _is_served(self, athlete: str) -> bool:
+        """Whether tokens of this athlete open this dashboard, and not another one of the same database."""
+        return not athlete
+
     def remove_old(self, now: datetime) -> None:
-        """Remove ended sessions, links and attempts."""
+        """Remove ended sessions, links and attempts, and what nobody asks of files that were sent."""
+        self._run("remove_old_sent", before=seconds_of(now - SENT_FOR))
         self._run("remove_old_sessions", now=seconds_of(now))
         self._run("remove_old_links", now=seconds_of(now))
         self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
@@ -164,6 +277,15 @@ def hash_of(token: str) -> str:
 
 def seconds_of(moment: datetime) -> int:
     return int(moment.timestamp())
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _token(row: Row[Any]) -> Token:
+    times = (row.made_at, row.ends_at, row.used_at)
+    return Token(row.name, row.may, bool(row.places), bool(row.body), *map(_moment, times), row.used_from)
 
 
 def _of(span: timedelta) -> int:
