@@ -9,6 +9,9 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import request_view
 
 
+_NOTHING_KEPT = "Nothing of it was kept: no file in it can be read, or all of it was here before."
+
+
 def is_under_way(lake: Lake, request_id: str | None, now: datetime) -> bool:
     """Whether a request for a file need not be made again: it waits, or its run did not fail."""
     view = None if request_id is None else request_view(lake, None, request_id, now)
@@ -27,8 +30,10 @@ def fate_of(lake: Lake, name: str, request_id: str | None, now: datetime) -> dic
         status = "known"
     elif view is not None and view.is_open:
         status = "waiting"
+    elif view is not None and view.status == "failed":
+        status = "failed"
     elif one is None:
-        status = "failed" if view is not None and view.status == "failed" else "known"
+        status, why = "not_readable", {name: _NOTHING_KEPT}
     else:
         why, count = _unread(lake, one)
         status = "not_readable" if why and len(why) >= count else "taken"

@@ -27,6 +27,7 @@ from strava_pipeline.lookups.fitness import estimated_thresholds, loads, reached
 from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
+from strava_pipeline.serve.dashboard.pages_tokens import tokens_of
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentSite, Site, SnapshotIfAny, shown_owner, site_of
@@ -43,7 +44,8 @@ def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLR
     goals = goals_form(request)
     if not goals["fault"]:
         values["reached"] = _reached(request.query_params, site, snapshot, owner)
-    return render(request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals})
+    values |= {"chosen": site.pipeline.settings_now(), "goals": goals, "tokens": tokens_of(request)}
+    return render(request, "settings.html", values)
 
 
 def _reached(form: QueryParams, site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def hold(settings: Settings, state: Path) -> None:
 def hold_tokens(records: Records, house: Accounts, engine: Engine) -> None:
     """The same of tokens, and of what they sent: those of a house open nothing of another dashboard in the same database."""
     phone, ends = Token("phone", "send"), NOW + timedelta(hours=2)
-    text = records.add_token(phone, NOW, ends_at=ends)
+    text = records.add_token(replace(phone, ends_at=ends), NOW)
     of_anna = house.add_token(Token("phone", "read", places=True), NOW, athlete="anna")
     assert not [row for row in dump(engine) if text in row or of_anna in row]
     with pytest.raises(MisuseError, match="already"):

@@ -37,6 +37,8 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /api/requests": {"json": {"kind": "import", "names": [ids["dropped"]]}},
         "POST /requests": {"data": {"kind": "import", "names": ids["dropped"]}},
         "POST /settings/goals": {"data": {'["units"]': "miles", "seal": ids["seal"]}},
+        "POST /settings/tokens": {"data": {"name": "phone", "may": "send"}},
+        "POST /settings/tokens/remove": {"data": {"name": "of anna"}},
         "POST /account": {"data": {"password": "wrong", "new": "another password"}},
         ADMINS[0]: {"data": {"athlete": "bob"}},
         "POST /login": {"data": {"name": "mother", "password": "wrong"}},

@@ -31,6 +31,7 @@ USE_NOTED = timedelta(hours=1)  # a token's use is written once in it: a program
 _EVERYBODY = "*"
 _TOKENS = "tokens"  # under which wrong tokens are counted; nobody has to wait for them
 _NEVER_WAITS = 2**31
+LONGEST_TOKEN_NAME = 40
 Role = Literal["athlete", "admin"]
 May = Literal["read", "send"]
 
@@ -61,7 +62,7 @@ class Token:
         places: whether it also reads places, tracks and original files.
         body: whether it also reads days and nights.
         made_at: when it was made (UTC).
-        ends_at: when it stops working (UTC), or null.
+        ends_at: when it stops opening anything (UTC), or null.
         used_at: its last use (UTC, to the hour), or null.
         used_from: the address from which it was used last, or null.
     """
@@ -167,7 +168,8 @@ class Records:
         text = secrets.token_urlsafe(32)
         fields = {"token_hash": hash_of(text), "athlete": athlete, "account": account, "now": seconds_of(now)}
         fields |= {"name": token.name, "may": token.may, "places": token.places, "body": token.body}
-        if self._run("add_token", **fields, ends_at=None if ends_at is None else seconds_of(ends_at)) is None:
+        ends_at = None if token.ends_at is None else seconds_of(token.ends_at)
+        if self._run("add_token", **fields, ends_at=ends_at) is None:
             raise MisuseError(f"There is a token {token.name} already. Remove that one, or take another name.")
         return text
 
@@ -263,6 +265,25 @@ class Records:
                 f"The dashboard's sessions can't be read or written ({type(error).__name__}). Check the database that "
                 "DATABASE_URL names, or the disk and the permissions of the data folder, and start the dashboard again."
             ) from None
+
+
+def new_token(name: str, may: str, until: str | None, now: datetime, *, places: bool, body: bool) -> Token:
+    """A token as a person asked for it; `until`: its last day, in UTC. Raises MisuseError."""
+    name, ends_at = " ".join(name.split()), None
+    if not 1 <= len(name) <= LONGEST_TOKEN_NAME or not name.isprintable():
+        raise MisuseError(f"A token needs a name of at most {LONGEST_TOKEN_NAME} characters.")
+    if may not in ("read", "send"):
+        raise MisuseError("A token may read, or send.")
+    if may == "send" and (places or body):
+        raise MisuseError("A token that sends reads nothing: leave places, days and nights out.")
+    if until:
+        try:
+            ends_at = datetime.fromisoformat(f"{until}T00:00:00Z") + timedelta(days=1)
+        except (ValueError, OverflowError):
+            raise MisuseError("The last day is written 2027-01-31.") from None
+        if ends_at <= now:
+            raise MisuseError("The last day of the token is over already.")
+    return Token(name, may, places, body, ends_at=ends_at)
 
 
 @cache
