@@ -8,7 +8,6 @@ from strava_pipeline.lake.imports.manifests import Import, all_imports
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import request_view
 
-
 _NOTHING_KEPT = "Nothing of it was kept: no file in it can be read, or all of it was here before."
 
 

@@ -3,7 +3,7 @@ has them read: a page makes one, and for a program it is made here.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager
 from datetime import timedelta
 from functools import partial
@@ -54,7 +54,7 @@ async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
 GivenName = Annotated[str, Query(max_length=255, description="the file's own name; else one by its kind")]
 _SENT = shape("SentFiles", files=Rows)
 _FATE = shape("SentFile", id=str, name=str, status=str, not_readable=dict[str, str])
-_BODIES = {"application/octet-stream": {}, "multipart/form-data": {}}
+_BODIES: dict[str, Any] = {"application/octet-stream": {}, "multipart/form-data": {}}
 
 
 @router.post(
@@ -66,7 +66,7 @@ _BODIES = {"application/octet-stream": {}, "multipart/form-data": {}}
 )
 async def send(request: Request, site: CurrentSite, name: GivenName = "sent") -> Response:
     """Take the body, or each file of a form, for the next import; bytes that are known already are not taken again."""
-    session, names, found = request.state.session, {}, {}
+    session, names, found = request.state.session, dict[str, str](), dict[str, dict[str, str]]()
     if await run_in_threadpool(site.records.sent_within, session, timedelta(hours=1), site.now()) >= MOST_AN_HOUR:
         why = f"This token sent {MOST_AN_HOUR:,} files within an hour. Send the rest later, or as a zip."
         raise ProblemError(429, why, headers={"Retry-After": "600"})
@@ -178,7 +178,7 @@ async def _keeping(uploading: AbstractContextManager[Upload]) -> AsyncIterator[U
         raise ProblemError(_FULL, f"The file could not be kept ({why}). Nothing of it is left.") from None
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
+async def _pieces(request: Request) -> AsyncGenerator[bytes, None]:
     """The body. Raises ProblemError if it does not arrive."""
     stream, piece = aiter(request.stream()), bytearray()
     try:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -166,10 +166,16 @@ class Records:
         `account`: the account that makes it, and on which it depends; None: this machine's owner.
         """
         text = secrets.token_urlsafe(32)
-        fields = {"token_hash": hash_of(text), "athlete": athlete, "account": account, "now": seconds_of(now)}
-        fields |= {"name": token.name, "may": token.may, "places": token.places, "body": token.body}
-        ends_at = None if token.ends_at is None else seconds_of(token.ends_at)
-        if self._run("add_token", **fields, ends_at=ends_at) is None:
+        fields: dict[str, Any] = {"token_hash": hash_of(text), "athlete": athlete, "account": account}
+        fields |= {
+            "now": seconds_of(now),
+            "name": token.name,
+            "may": token.may,
+            "places": token.places,
+            "body": token.body,
+        }
+        fields["ends_at"] = None if token.ends_at is None else seconds_of(token.ends_at)
+        if self._run("add_token", **fields) is None:
             raise MisuseError(f"There is a token {token.name} already. Remove that one, or take another name.")
         return text
 
@@ -272,7 +278,7 @@ def new_token(name: str, may: str, until: str | None, now: datetime, *, places: 
     name, ends_at = " ".join(name.split()), None
     if not 1 <= len(name) <= LONGEST_TOKEN_NAME or not name.isprintable():
         raise MisuseError(f"A token needs a name of at most {LONGEST_TOKEN_NAME} characters.")
-    if may not in ("read", "send"):
+    if may not in get_args(May):
         raise MisuseError("A token may read, or send.")
     if may == "send" and (places or body):
         raise MisuseError("A token that sends reads nothing: leave places, days and nights out.")
@@ -283,7 +289,7 @@ def new_token(name: str, may: str, until: str | None, now: datetime, *, places: 
             raise MisuseError("The last day is written 2027-01-31.") from None
         if ends_at <= now:
             raise MisuseError("The last day of the token is over already.")
-    return Token(name, may, places, body, ends_at=ends_at)
+    return Token(name, cast(May, may), places, body, ends_at=ends_at)
 
 
 @cache
@@ -305,8 +311,8 @@ def _moment(seconds: int | None) -> datetime | None:
 
 
 def _token(row: Row[Any]) -> Token:
-    times = (row.made_at, row.ends_at, row.used_at)
-    return Token(row.name, row.may, bool(row.places), bool(row.body), *map(_moment, times), row.used_from)
+    made_at, ends_at, used_at = map(_moment, (row.made_at, row.ends_at, row.used_at))
+    return Token(row.name, row.may, bool(row.places), bool(row.body), made_at, ends_at, used_at, row.used_from)
 
 
 def _of(span: timedelta) -> int:
