@@ -33,8 +33,8 @@ def add(
         from strava_pipeline.serve.dashboard.records.store import new_token
         from strava_pipeline.serve.dashboard.site import system_now
 
-        token, now = new_token(name, may, until, system_now(), places=places, body=body), system_now()
-        echo(records.add_token(token, now, athlete=athlete))
+        token = new_token(name, may, until, places=places, body=body)
+        echo(records.add_token(token, system_now(), athlete=athlete))
     echo("It is shown this once. `strava-pipeline tokens remove` takes it back.", err=True)
 
 

@@ -3,9 +3,9 @@ has them read: a page makes one, and for a program it is made here.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+import hmac
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager
-from datetime import timedelta
 from functools import partial
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -20,11 +20,12 @@ from starlette.responses import Response
 from strava_pipeline.core.limits import megabytes
 from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.imports.uploads import NoRoomError, Upload, uploading
-from strava_pipeline.lake.requests import ImportWanted, keep_request
-from strava_pipeline.lookups.sent_files import fate_of, is_under_way
-from strava_pipeline.serve.dashboard.answers import Rows, json_answer, only_known_parameters, shape
+from strava_pipeline.lake.requests import ImportWanted, keep_request, request_view
+from strava_pipeline.lookups.sent_files import fate_of
+from strava_pipeline.serve.dashboard.answers import Row, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite, Site
 
 router = APIRouter(prefix="/api/files", dependencies=[Depends(only_known_parameters)], tags=["files"])
@@ -32,7 +33,6 @@ PIECE = 1_000_000  # bytes that are written at once
 PATIENCE = 60.0  # seconds without a byte until nothing is expected any more
 _FULL = 507  # RFC 4918, section 11.5
 MOST_OF_A_FORM = 100  # files, as one request names
-MOST_AN_HOUR = 1_000  # new files of one token: a day's rides are few, and whoever has more sends a zip
 MADE_BY = "program"
 Name = Annotated[str, Path(max_length=255, description="the file's own name, without folders")]
 
@@ -52,73 +52,63 @@ async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
 
 
 GivenName = Annotated[str, Query(max_length=255, description="the file's own name; else one by its kind")]
-_SENT = shape("SentFiles", files=Rows)
+FileId = Annotated[str, Path(pattern=r"^[0-9TZ]{1,30}-[0-9a-f]{8}-\d{1,2}-[0-9a-f]{32}$")]
 _FATE = shape("SentFile", id=str, name=str, status=str, not_readable=dict[str, str])
 _BODIES: dict[str, Any] = {"application/octet-stream": {}, "multipart/form-data": {}}
+_TAKES: dict[str, Any] = {
+    "responses": problems(408, 415, 507),
+    "openapi_extra": {"requestBody": {"required": True, "content": _BODIES}},
+}
 
 
-@router.post(
-    "",
-    status_code=202,
-    response_model=_SENT,
-    responses=problems(408, 415, 429, 507),
-    openapi_extra={"requestBody": {"required": True, "content": _BODIES}},
-)
+@router.post("", status_code=202, response_model=shape("SentFiles", files=list[Row]), **_TAKES)
 async def send(request: Request, site: CurrentSite, name: GivenName = "sent") -> Response:
     """Take the body, or each file of a form, for the next import; bytes that are known already are not taken again."""
-    session, names, found = request.state.session, dict[str, str](), dict[str, dict[str, str]]()
-    if await run_in_threadpool(site.records.sent_within, session, timedelta(hours=1), site.now()) >= MOST_AN_HOUR:
-        why = f"This token sent {MOST_AN_HOUR:,} files within an hour. Send the rest later, or as a zip."
-        raise ProblemError(429, why, headers={"Retry-After": "600"})
+    found: list[dict[str, Any]] = []
     async with _files_of(request, name, site.settings.import_limits.file_bytes) as files:
         for name, size, pieces in files:
             async with _keeping(uploading(site.lake, name or "sent", size)) as upload:
-                file_id, kept = await _taken(site, request, upload, pieces)
-            names |= {file_id: kept} if kept else {}
-            found[file_id] = {"name": kept or upload.name, "status": "taken" if kept else "known"}
-    await run_in_threadpool(_ask_for, site, request, names)
+                found.append(await _taken(site, upload, pieces))
+    await run_in_threadpool(
+        _ask_for, site, request.state.session, [each for each in found if each["status"] == "taken"]
+    )
     return json_answer({"files": found}, 202)
 
 
 @router.get("/{file_id}", response_model=_FATE, responses=problems(404))
-def sent(request: Request, site: CurrentSite, file_id: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]) -> Response:
+def sent(request: Request, site: CurrentSite, file_id: FileId) -> Response:
     """What became of a file that the same token sent: taken, known or not readable, and why."""
-    found = site.records.sent(request.state.session, file_id)
-    if found is None:
+    request_id, place, _ = file_id.rsplit("-", 2)
+    view = request_view(site.lake, None, request_id, site.now())
+    if view is None or not hmac.compare_digest(file_id, _id_of(request.state.session, request_id, int(place))):
         raise ProblemError(404, "This token sent no such file within two weeks.")
-    return json_answer({"id": file_id, "name": found[0], **fate_of(site.lake, *found, site.now())})
+    return json_answer({"id": file_id, **fate_of(site.lake, view, int(place))})
 
 
-async def _taken(site: Site, request: Request, upload: Upload, pieces: AsyncIterator[bytes]) -> tuple[str, str | None]:
-    """The id of a file, and the name under which it waits to be imported; None: its bytes are known. Raises UnknownKindError."""
-    is_first = True
+async def _taken(site: Site, upload: Upload, pieces: AsyncIterator[bytes]) -> dict[str, Any]:
+    """The name of a file, and whether it is taken or known. Raises UnknownKindError."""
+    upload.name_by_kind(first := await anext(pieces))
+    await run_in_threadpool(upload.write, first)
     async for piece in pieces:
-        if is_first:
-            upload.name_by_kind(piece)
-            is_first = False
         await run_in_threadpool(upload.write, piece)
-    return await run_in_threadpool(_finished, site, request, upload)
+    if await run_in_threadpool(is_stored, site.lake, upload.digest):
+        return {"id": None, "name": upload.name, "status": "known"}
+    return {"id": None, "name": await run_in_threadpool(upload.finish), "status": "taken"}
 
 
-def _finished(site: Site, request: Request, upload: Upload) -> tuple[str, str | None]:
-    file_id, session, now = upload.digest[:32], request.state.session, site.now()
-    before = site.records.sent(session, file_id)
-    if before is not None and is_under_way(site.lake, before[1], now):
-        return file_id, None
-    if is_stored(site.lake, upload.digest):
-        site.records.note_sent(session, file_id, upload.name, None, now)
-        return file_id, None
-    return file_id, upload.finish()
+def _ask_for(site: Site, session: Session, taken: Sequence[dict[str, Any]]) -> None:
+    """Have files imported, and give them their ids. Raises RequestsFullError: sent again, they are asked for again."""
+    names = [*dict.fromkeys(each["name"] for each in taken)]
+    if names:
+        made = keep_request(site.lake, ImportWanted(kind="import", names=tuple(names)), site.now(), MADE_BY)
+        for each in taken:
+            each["id"] = _id_of(session, made.id, names.index(each["name"]))
 
 
-def _ask_for(site: Site, request: Request, names: Mapping[str, str]) -> None:
-    """Have new files imported, and record that they were sent. Raises RequestsFullError: sent again, they are asked for again."""
-    if not names:
-        return
-    wanted = ImportWanted(kind="import", names=tuple(dict.fromkeys(names.values())))
-    made = keep_request(site.lake, wanted, site.now(), MADE_BY)
-    for file_id, name in names.items():
-        site.records.note_sent(request.state.session, file_id, name, made.id, site.now())
+def _id_of(session: Session, request_id: str, place: int) -> str:
+    """The id of a file for who sent it: its place in a request, sealed, so that no other token may ask of it."""
+    said = f"{request_id}-{place}"
+    return f"{said}-{hmac.digest(session.csrf_token.encode(), said.encode(), 'sha256').hex()[:32]}"
 
 
 @asynccontextmanager

@@ -118,7 +118,7 @@ def _is_packable(scope: Scope, start: Message, message: Message) -> bool:
     if message.get("more_body") or len(body) < LEAST or "content-encoding" in headers:
         return False
     session: Session | None = scope.get("state", {}).get("session")
-    is_secret = session is not None and session.token is None and session.csrf_token.encode() in body
+    is_secret = session is not None and session.csrf_token.encode() in body
     return headers.get("content-type", "").startswith(_PACKED) and not is_secret
 
 

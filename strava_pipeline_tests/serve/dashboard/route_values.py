@@ -1,7 +1,5 @@
 """What stands for each name in a route's path, for the tests that ask every route."""
 
-from hashlib import sha256
-
 SENT = b"<gpx></gpx>"
 PICTURE = "/map/{zoom}/{column}/{row}.png"
 VALUES = {
@@ -22,7 +20,7 @@ VALUES = {
     "column": "1",
     "row": "2",
     "change_id": "0f3c",
-    "file_id": sha256(SENT).hexdigest()[:32],
+    "file_id": f"20261120T080206564698Z-0123abcd-0-{'0' * 32}",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
 NEEDED = {

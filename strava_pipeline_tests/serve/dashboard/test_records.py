@@ -22,7 +22,7 @@ from strava_pipeline.serve.dashboard.records.store import Account, Records, Toke
 from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.conftest import NOW
 
-TABLES = {f"dashboard_{name}" for name in ("accounts", "attempts", "links", "sent", "sessions", "tokens", "version")}
+TABLES = {f"dashboard_{name}" for name in ("accounts", "attempts", "links", "sessions", "tokens", "version")}
 
 
 def hold(settings: Settings, state: Path) -> None:
@@ -78,13 +78,6 @@ def hold_tokens(records: Records, house: Accounts, engine: Engine) -> None:
     assert (listed.used_at, listed.used_from, listed.ends_at) == (NOW, "10.0.0.1", ends)
     records.token_session(text, "10.0.0.1", NOW + timedelta(minutes=59))
     assert records.tokens()[0].used_at == NOW, "a use is written once an hour"
-    records.note_sent(session, "f00", "ride.fit", None, NOW)
-    records.note_sent(session, "f00", "ride.fit", "1", NOW)
-    assert (records.sent(session, "f00"), records.sent(held, "f00")) == (("ride.fit", "1"), None)
-    within = timedelta(hours=1)
-    assert [records.sent_within(each, within, NOW) for each in (session, held)] == [1, 0]
-    records.remove_old(NOW + timedelta(days=15))
-    assert records.sent(session, "f00") is None
     with pytest.raises(UnknownIdError):
         records.remove_token("other")
     records.remove_token("phone")

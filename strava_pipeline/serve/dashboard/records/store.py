@@ -26,7 +26,6 @@ LOGGED_LINK = timedelta(hours=24)  # on a home network it stands in a log, where
 FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
-SENT_FOR = timedelta(days=14)  # then nobody asks any more what became of a file that was sent, as of a request
 USE_NOTED = timedelta(hours=1)  # a token's use is written once in it: a program that asks each second costs no writing
 _EVERYBODY = "*"
 _TOKENS = "tokens"  # under which wrong tokens are counted; nobody has to wait for them
@@ -79,7 +78,8 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A logged-in browser, or a program with a token. `csrf_token`: must be repeated in a browser's requests for changes.
+    """A logged-in browser, or a program with a token. `csrf_token`: must be repeated in a browser's requests for changes; a
+    program does not learn it, and what it may ask again is sealed with it.
 
     `account`: the account, if there are accounts. `token`: the program's.
     """
@@ -166,7 +166,7 @@ class Records:
         `account`: the account that makes it, and on which it depends; None: this machine's owner.
         """
         text = secrets.token_urlsafe(32)
-        fields: dict[str, Any] = {"token_hash": hash_of(text), "athlete": athlete, "account": account}
+        fields: dict[str, Any] = {"token_hash": hash_of(text), "csrf_token": secrets.token_urlsafe(32)}
         fields |= {
             "now": seconds_of(now),
             "name": token.name,
@@ -193,7 +193,7 @@ class Records:
         if row.used_from != client or seconds_of(now) - (row.used_at or 0) >= _of(USE_NOTED):
             self._run("note_token", token_hash=token_hash, client=client, now=seconds_of(now))
         account = Account(row.name, "athlete", row.athlete) if row.athlete else None
-        return Session(token_hash, "", account, Token(row.name, row.may, bool(row.places), bool(row.body)))
+        return Session(token_hash, row.csrf_token, account, Token(row.name, row.may, bool(row.places), bool(row.body)))
 
     def tokens(self, athlete: str = "") -> list[Token]:
         """The tokens of an athlete, by name."""
@@ -214,28 +214,12 @@ class Records:
         row = self._run("count_attempts", client=_TOKENS)
         return (0, None) if row is None else (row.failures, _moment(row.last_at))
 
-    def sent(self, session: Session, file_id: str) -> tuple[str, str | None] | None:
-        """The name of a file that this session sent, and the id of its request (None: it was known), or None."""
-        row = self._run("find_sent", token_hash=session.token_hash, file_id=file_id)
-        return None if row is None else (row.name, row.request_id)
-
-    def note_sent(self, session: Session, file_id: str, name: str, request_id: str | None, now: datetime) -> None:
-        """Record that a session sent a file."""
-        keys = {"token_hash": session.token_hash, "file_id": file_id}
-        self._run("note_sent", **keys, name=name, request_id=request_id, now=seconds_of(now))
-
-    def sent_within(self, session: Session, span: timedelta, now: datetime) -> int:
-        """How many files a session sent within a span until now."""
-        row = self._run("count_sent", token_hash=session.token_hash, since=seconds_of(now - span))
-        return 0 if row is None else row.files
-
     def _is_served(self, athlete: str) -> bool:
         """Whether tokens of this athlete open this dashboard, and not another one of the same database."""
         return not athlete
 
     def remove_old(self, now: datetime) -> None:
-        """Remove ended sessions, links and attempts, and what nobody asks of files that were sent."""
-        self._run("remove_old_sent", before=seconds_of(now - SENT_FOR))
+        """Remove ended sessions, links and attempts."""
         self._run("remove_old_sessions", now=seconds_of(now))
         self._run("remove_old_links", now=seconds_of(now))
         self._run("remove_old_attempts", now=seconds_of(now), forgotten_after=_of(FORGOTTEN_AFTER))
@@ -273,23 +257,16 @@ class Records:
             ) from None
 
 
-def new_token(name: str, may: str, until: str | None, now: datetime, *, places: bool, body: bool) -> Token:
+def new_token(name: str, may: str, until: str | None, *, places: bool, body: bool) -> Token:
     """A token as a person asked for it; `until`: its last day, in UTC. Raises MisuseError."""
-    name, ends_at = " ".join(name.split()), None
-    if not 1 <= len(name) <= LONGEST_TOKEN_NAME or not name.isprintable():
-        raise MisuseError(f"A token needs a name of at most {LONGEST_TOKEN_NAME} characters.")
-    if may not in get_args(May):
-        raise MisuseError("A token may read, or send.")
-    if may == "send" and (places or body):
-        raise MisuseError("A token that sends reads nothing: leave places, days and nights out.")
-    if until:
-        try:
-            ends_at = datetime.fromisoformat(f"{until}T00:00:00Z") + timedelta(days=1)
-        except (ValueError, OverflowError):
-            raise MisuseError("The last day is written 2027-01-31.") from None
-        if ends_at <= now:
-            raise MisuseError("The last day of the token is over already.")
-    return Token(name, cast(May, may), places, body, ends_at=ends_at)
+    name, is_read = " ".join(name.split()), may == "read"
+    if not (1 <= len(name) <= LONGEST_TOKEN_NAME and name.isprintable()) or may not in get_args(May):
+        raise MisuseError(f"A token has a name of at most {LONGEST_TOKEN_NAME} characters, and may read or send.")
+    try:
+        ends_at = datetime.fromisoformat(f"{until}T00:00:00Z") + timedelta(days=1) if until else None
+    except (ValueError, OverflowError):
+        raise MisuseError("The last day is written 2027-01-31.") from None
+    return Token(name, cast(May, may), places and is_read, body and is_read, ends_at=ends_at)
 
 
 @cache

@@ -1,5 +1,5 @@
 -- The token of this hash, if it has not ended. One that an account made holds while that account, not blocked, sees the athlete.
-SELECT token_hash, athlete, name, may, places, body, used_at, used_from
+SELECT token_hash, csrf_token, athlete, name, may, places, body, used_at, used_from
 FROM dashboard_tokens AS held
 WHERE
     token_hash = :token_hash

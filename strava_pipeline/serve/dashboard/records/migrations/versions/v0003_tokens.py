@@ -1,4 +1,4 @@
-"""Tokens of programs and phones, and the files that each of them sent. Times are seconds since 1970."""
+"""Tokens of programs and phones. Times are seconds since 1970."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ def upgrade() -> None:
     op.create_table(
         "dashboard_tokens",
         sa.Column("token_hash", sa.String(64), primary_key=True),
+        sa.Column("csrf_token", sa.String(64), nullable=False),
         sa.Column("athlete", sa.String(32), nullable=False),  # empty: of a dashboard without accounts
         sa.Column("name", sa.String(40), nullable=False),
         sa.Column("account", sa.String(32)),
@@ -22,14 +23,5 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger),
         sa.Column("used_from", sa.String(64)),
         sa.UniqueConstraint("athlete", "name"),
-        if_not_exists=True,
-    )
-    op.create_table(
-        "dashboard_sent",
-        sa.Column("token_hash", sa.String(64), primary_key=True),
-        sa.Column("file_id", sa.String(32), primary_key=True),
-        sa.Column("name", sa.String(255), nullable=False),
-        sa.Column("request_id", sa.String(64)),
-        sa.Column("sent_at", sa.BigInteger, nullable=False),
         if_not_exists=True,
     )
