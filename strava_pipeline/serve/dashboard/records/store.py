@@ -152,30 +152,26 @@ class Records:
         for name in (client, *more, _EVERYBODY):
             self._run("forget_attempts", client=name)
 
-    def add_token(
-        self,
-        token: Token,
-        now: datetime,
-        *,
-        athlete: str = "",
-        account: str | None = None,
-        ends_at: datetime | None = None,
-    ) -> str:
+    def add_token(self, token: Token, now: datetime, *, athlete: str = "", account: str | None = None) -> str:
         """The text of a new token of an athlete, which nobody can read again. Raises MisuseError for a name that is taken.
 
         `account`: the account that makes it, and on which it depends; None: this machine's owner.
         """
         text = secrets.token_urlsafe(32)
-        fields: dict[str, Any] = {"token_hash": hash_of(text), "csrf_token": secrets.token_urlsafe(32)}
-        fields |= {
-            "now": seconds_of(now),
-            "name": token.name,
-            "may": token.may,
-            "places": token.places,
-            "body": token.body,
-        }
-        fields["ends_at"] = None if token.ends_at is None else seconds_of(token.ends_at)
-        if self._run("add_token", **fields) is None:
+        added = self._run(
+            "add_token",
+            token_hash=hash_of(text),
+            csrf_token=secrets.token_urlsafe(32),
+            athlete=athlete,
+            account=account,
+            name=token.name,
+            may=token.may,
+            places=token.places,
+            body=token.body,
+            now=seconds_of(now),
+            ends_at=None if token.ends_at is None else seconds_of(token.ends_at),
+        )
+        if added is None:
             raise MisuseError(f"There is a token {token.name} already. Remove that one, or take another name.")
         return text
 
