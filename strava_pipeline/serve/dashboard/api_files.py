@@ -124,15 +124,23 @@ async def _files_of(
         raise ProblemError(
             413, f"The form is larger than {megabytes(largest_form)}. Send each file as a body of its own."
         )
+    async with _form_of(request) as parts:
+        yield [(part.filename or "", part.size or 0, _pieces_of(part)) for part in parts]
+
+
+@asynccontextmanager
+async def _form_of(request: Request) -> AsyncIterator[list[UploadFile]]:
+    """The files in a form. Raises ProblemError."""
     try:
         form = await MultiPartParser(request.headers, _pieces(request), max_files=MOST_OF_A_FORM).parse()
-    except MultiPartException as error:
-        raise ProblemError(400, f"The form can't be read: {error.message}") from None
+    except MultiPartException:
+        why = f"it is cut off, is none, or has more than {MOST_OF_A_FORM} files"
+        raise ProblemError(400, f"The form can't be read: {why}.") from None
     try:
         parts = [part for _, part in form.multi_items() if isinstance(part, UploadFile)]
         if not parts:
             raise ProblemError(400, "The form has no file.")
-        yield [(part.filename or "", part.size or 0, _pieces_of(part)) for part in parts]
+        yield parts
     finally:
         await form.close()
 
