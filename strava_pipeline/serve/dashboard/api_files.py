@@ -52,7 +52,7 @@ async def keep(request: Request, lake: CurrentLake, name: Name) -> Response:
 
 
 GivenName = Annotated[str, Query(max_length=255, description="the file's own name; else one by its kind")]
-FileId = Annotated[str, Path(pattern=r"^[0-9TZ]{1,30}-[0-9a-f]{8}-\d{1,2}-[0-9a-f]{32}$")]
+FileId = Annotated[str, Path(pattern=r"^[0-9TZ]{1,30}-[0-9a-f]{8}-[0-9]{1,2}-[0-9a-f]{32}$")]
 _FATE = shape("SentFile", id=str, name=str, status=str, not_readable=dict[str, str])
 _BODIES: dict[str, Any] = {"application/octet-stream": {}, "multipart/form-data": {}}
 _TAKES: dict[str, Any] = {
@@ -65,19 +65,19 @@ _TAKES: dict[str, Any] = {
 async def send(request: Request, site: CurrentSite, name: GivenName = "sent") -> Response:
     """Take the body, or each file of a form, for the next import; bytes that are known already are not taken again."""
     found: list[dict[str, Any]] = []
-    async with _files_of(request, name, site.settings.import_limits.file_bytes) as files:
-        for name, size, pieces in files:
-            async with _keeping(uploading(site.lake, name or "sent", size)) as upload:
-                found.append(await _taken(site, upload, pieces))
-    await run_in_threadpool(
-        _ask_for, site, request.state.session, [each for each in found if each["status"] == "taken"]
-    )
+    try:
+        async with _files_of(request, name, site.settings.import_limits.file_bytes) as files:
+            for name, size, pieces in files:
+                async with _keeping(uploading(site.lake, name or "sent", size)) as upload:
+                    found.append(await _taken(site, upload, pieces))
+    finally:  # also what stands in a form before a file that is refused
+        await run_in_threadpool(_ask_for, site, request.state.session, found)
     return json_answer({"files": found}, 202)
 
 
 @router.get("/{file_id}", response_model=_FATE, responses=problems(404))
 def sent(request: Request, site: CurrentSite, file_id: FileId) -> Response:
-    """What became of a file that the same token sent: taken, known or not readable, and why."""
+    """What became of a file that the same token sent: taken or not readable, and why."""
     request_id, place, _ = file_id.rsplit("-", 2)
     view = request_view(site.lake, None, request_id, site.now())
     if view is None or not hmac.compare_digest(file_id, _id_of(request.state.session, request_id, int(place))):
@@ -96,8 +96,9 @@ async def _taken(site: Site, upload: Upload, pieces: AsyncIterator[bytes]) -> di
     return {"id": None, "name": await run_in_threadpool(upload.finish), "status": "taken"}
 
 
-def _ask_for(site: Site, session: Session, taken: Sequence[dict[str, Any]]) -> None:
-    """Have files imported, and give them their ids. Raises RequestsFullError: sent again, they are asked for again."""
+def _ask_for(site: Site, session: Session, found: Sequence[dict[str, Any]]) -> None:
+    """Have taken files imported, and give them their ids. Raises RequestsFullError: sent again, they are asked for again."""
+    taken = [each for each in found if each["status"] == "taken"]
     names = [*dict.fromkeys(each["name"] for each in taken)]
     if names:
         made = keep_request(site.lake, ImportWanted(kind="import", names=tuple(names)), site.now(), MADE_BY)

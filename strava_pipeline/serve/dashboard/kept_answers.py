@@ -45,6 +45,7 @@ def _find(request: Request) -> None:
         if tag in known:
             raise KeptAnswerFound(Response(status_code=304, headers={**_REVALIDATED, "ETag": tag}))
     if (held := site_of(request).kept.get(key)) is not None:
+        request.state.was_kept = True  # as this request may see it
         status, headers, body = held[0]
         raise KeptAnswerFound(Response(body, status, headers))
     request.state.kept_as = key

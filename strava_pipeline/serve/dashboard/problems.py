@@ -96,6 +96,7 @@ def wants_a_page(request: Request) -> bool:
     return (
         "text/html" in request.headers.get("accept", "")
         and not is_part
+        and not getattr(request.state, "is_by_program", False)
         and not request.scope["path"].startswith("/api")
     )
 

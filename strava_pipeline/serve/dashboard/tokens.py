@@ -53,9 +53,11 @@ def bearer_of(request: HTTPConnection, site: Site) -> str | None:
 
 async def token_session(site: Site, request: HTTPConnection, text: str) -> Session:
     """The session of a token that opens this request. Raises ProblemError; for a wrong token after SLOWED."""
+    request.state.is_by_program = True
     client = client_of(site, request)
     session = await run_in_threadpool(site.records.token_session, text, client, site.now())
     if session is None or session.token is None:
+        request.state.is_slowed = True
         await asyncio.sleep(SLOWED)
         raise ProblemError(401, _WRONG, headers={"WWW-Authenticate": "Bearer"})
     if why := _why_closed(session.token, request.scope.get("method", ""), request.scope["path"]):
@@ -68,7 +70,7 @@ def _why_closed(token: Token, method: str, path: str) -> str:
     if token.may == "send":
         is_open = _is_one_of(SEND.get(method, ()), path)
         return "" if is_open else "This token only sends files (POST /api/files), and asks what became of these."
-    if method not in ("GET", "HEAD") or not _is_one_of((*READ, *PLACES, *BODY), path):
+    if method != "GET" or not _is_one_of((*READ, *PLACES, *BODY), path):
         return "This token only reads the JSON API and CSV."
     if not token.places and _is_one_of(PLACES, path):
         return "This token was made without places: no tracks, maps and original files."
@@ -89,16 +91,15 @@ class WithoutPlaces:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def changed(start: Message, message: Message) -> Message:
-            body = await run_in_threadpool(_without_places, message["body"])
+            body = await run_in_threadpool(_without_places, message.get("body", b""))
             MutableHeaders(scope=start)["content-length"] = str(len(body))
             return {**message, "body": body}
 
-        sending = send if sees_places(scope) else with_body(send, _is_json, changed)
-        await self.app(scope, receive, sending)
+        def is_wanted(start: Message) -> bool:
+            is_json = "json" in Headers(raw=start["headers"]).get("content-type", "")
+            return is_json and not scope.get("state", {}).get("was_kept")
 
-
-def _is_json(start: Message) -> bool:
-    return "json" in Headers(raw=start["headers"]).get("content-type", "")
+        await self.app(scope, receive, send if sees_places(scope) else with_body(send, is_wanted, changed))
 
 
 def _without_places(body: bytes) -> bytes:

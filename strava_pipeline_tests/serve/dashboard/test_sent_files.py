@@ -160,6 +160,16 @@ def test_several_files_of_a_form_are_told_each_by_itself(phone: TestClient, fold
         refused(phone, 400, content=body, headers=FORM)
 
 
+def test_what_stands_in_a_form_before_a_file_that_is_refused_is_imported(
+    phone: TestClient, dashboard: Dashboard
+) -> None:
+    assert "FIT, GPX, TCX or KML" in refused(
+        phone, 415, content=form(("a.gpx", GPX), ("b.jpg", b"\xff\xd8")), headers=FORM
+    )
+    (view,) = latest_requests(dashboard.site.lake, dashboard.time, 9)
+    assert getattr(view.request.wanted, "names", ()) == ("a.gpx",)
+
+
 def test_what_can_not_be_taken_leaves_nothing(
     phone: TestClient, folder: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -201,7 +211,8 @@ def test_a_token_asks_of_its_own_files_alone(dashboard: Dashboard, phone: TestCl
         assert sent(other, "/api/files?name=a.gpx", content=GPX)["a.gpx"]["status"] == "taken", "it learns nothing yet"
     for forged in (f"{request_id}-0-{seal}", f"{request_id}-99-{seal}", f"{request_id[:-1]}0-1-{seal}"):
         assert phone.get(f"/api/files/{forged}").status_code == 404
-    assert [phone.get(f"/api/files/{bad}").status_code for bad in ("x", request_id, f"{key}0")] == [400] * 3
+    bads = ("x", request_id, f"{key}0", f"{request_id}-\u0661-{seal}")
+    assert [phone.get(f"/api/files/{bad}").status_code for bad in bads] == [400] * 4
     end_request(lake, request_id, "failed", dashboard.time, "a disk was full at 48.1, 16.2")
     assert phone.get(f"/api/files/{key}").json()["status"] == "failed"
     again = sent(phone, "/api/files?name=b.gpx", content=a_gpx(9))["b.gpx"]["id"]
@@ -282,7 +293,7 @@ def test_what_curl_sends_is_here_after_its_run_once_and_what_could_not_be_read_i
         "ride.gpx": ("taken", []),
         "many.zip": ("taken", ["broken.gpx"]),
         "bad.gpx": ("not_readable", ["bad.gpx"]),
-        "bomb.zip": ("not_readable", ["bomb.zip"]),
+        "bomb.zip": ("nothing_kept", []),
     }
     assert "48." not in json.dumps(fates)
     (again,) = curl(*token, "--data-binary", f"@{ride}", f"{files}?name=again.gpx")["files"]

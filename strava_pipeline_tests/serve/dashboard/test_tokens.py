@@ -170,6 +170,14 @@ def test_a_token_is_no_login(house: HouseInUse) -> None:
     assert stranger.get("/api/gear").status_code == 401
     assert stranger.get(f"/api/gear?token={text}").status_code == 401
     assert program(house, text).get("/api/gear", headers={"Host": "evil.example"}).status_code == 403
+    for wrong in (text[:-1], text):
+        answer = program(house, wrong).get(
+            "/settings" if wrong == text else "/activities.csv", headers={"Accept": "text/html"}
+        )
+        assert (answer.status_code, answer.headers["content-type"]) == (
+            403 if wrong == text else 401,
+            "application/problem+json",
+        )
     basic = {"Authorization": f"Basic {text}"}
     assert program(house, text).get("/api/gear", headers=basic).status_code == 401
 
