@@ -12,6 +12,7 @@ that goals load fast. What services answer is shown by `without_positions`.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.geodesy import column_distance_m, distance_m
@@ -146,4 +147,10 @@ def without_places(value: Any) -> Any:
 
 
 def _is_place(name: str, value: Any) -> bool:
-    return _PLACES.search(name) is not None or (not is_number(value) and _MAYBE_PLACES.search(name) is not None)
+    is_place, may_be = _of_name(name)
+    return is_place or (may_be and not is_number(value))
+
+
+@lru_cache(maxsize=4096)  # an answer has the same few names thousands of times
+def _of_name(name: str) -> tuple[bool, bool]:
+    return _PLACES.search(name) is not None, _MAYBE_PLACES.search(name) is not None
