@@ -4,7 +4,7 @@ has them read: a page makes one, and for a program it is made here.
 
 import asyncio
 import hmac
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
 from contextlib import AbstractContextManager, asynccontextmanager
 from functools import partial
 from typing import Annotated, Any
@@ -22,7 +22,7 @@ from strava_pipeline.lake.imports.files import is_stored
 from strava_pipeline.lake.imports.uploads import NoRoomError, Upload, uploading
 from strava_pipeline.lake.requests import ImportWanted, keep_request, request_view
 from strava_pipeline.lookups.sent_files import fate_of
-from strava_pipeline.serve.dashboard.answers import Row, json_answer, only_known_parameters, shape
+from strava_pipeline.serve.dashboard.answers import Rows, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.records.store import Session
@@ -61,17 +61,18 @@ _TAKES: dict[str, Any] = {
 }
 
 
-@router.post("", status_code=202, response_model=shape("SentFiles", files=list[Row]), **_TAKES)
+@router.post("", status_code=202, response_model=shape("SentFiles", files=Rows), **_TAKES)
 async def send(request: Request, site: CurrentSite, name: GivenName = "sent") -> Response:
     """Take the body, or each file of a form, for the next import; bytes that are known already are not taken again."""
-    found: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
     try:
         async with _files_of(request, name, site.settings.import_limits.file_bytes) as files:
             for name, size, pieces in files:
                 async with _keeping(uploading(site.lake, name or "sent", size)) as upload:
-                    found.append(await _taken(site, upload, pieces))
+                    told = await _taken(site, upload, pieces)
+                    found[upload.digest] = told
     finally:  # also what stands in a form before a file that is refused
-        await run_in_threadpool(_ask_for, site, request.state.session, found)
+        await run_in_threadpool(_ask_for, site, request.state.session, found.values())
     return json_answer({"files": found}, 202)
 
 
@@ -96,7 +97,7 @@ async def _taken(site: Site, upload: Upload, pieces: AsyncIterator[bytes]) -> di
     return {"id": None, "name": await run_in_threadpool(upload.finish), "status": "taken"}
 
 
-def _ask_for(site: Site, session: Session, found: Sequence[dict[str, Any]]) -> None:
+def _ask_for(site: Site, session: Session, found: Iterable[dict[str, Any]]) -> None:
     """Have taken files imported, and give them their ids. Raises RequestsFullError: sent again, they are asked for again."""
     taken = [each for each in found if each["status"] == "taken"]
     names = [*dict.fromkeys(each["name"] for each in taken)]

@@ -100,7 +100,9 @@ def sent(client: TestClient, url: str = "/api/files", **request: Any) -> dict[st
     """What is told of each file that was taken, or known, by its name."""
     answer = client.post(url, **request)
     assert answer.status_code == 202, answer.text
-    return {each["name"]: each for each in answer.json()["files"]}
+    found = answer.json()["files"]
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in found)
+    return {each["name"]: each for each in found.values()}
 
 
 def refused(client: TestClient, status: int, url: str = "/api/files", **request: Any) -> str:
@@ -281,7 +283,7 @@ def test_what_curl_sends_is_here_after_its_run_once_and_what_could_not_be_read_i
         archive.writestr("bomb.gpx", b"<gpx>" + b" " * 200_000_000)
 
     parts = [word for path in (ride, many, bad, bomb) for word in ("-F", f"file=@{path}")]
-    keys = {each["name"]: each["id"] for each in curl(*token, *parts, files)["files"]}
+    keys = {each["name"]: each["id"] for each in curl(*token, *parts, files)["files"].values()}
     fates = {}
     for name, key in keys.items():
         for attempt in Retrying(stop=stop_after_delay(PATIENCE), wait=wait_fixed(0.2)):
@@ -296,7 +298,7 @@ def test_what_curl_sends_is_here_after_its_run_once_and_what_could_not_be_read_i
         "bomb.zip": ("nothing_kept", []),
     }
     assert "48." not in json.dumps(fates)
-    (again,) = curl(*token, "--data-binary", f"@{ride}", f"{files}?name=again.gpx")["files"]
+    (again,) = curl(*token, "--data-binary", f"@{ride}", f"{files}?name=again.gpx")["files"].values()
     assert again == {"id": None, "name": "again.gpx", "status": "known"}
     assert curl(*token, f"{origin}/api/activities")["status"] == 403
     found = curl("-H", f"Authorization: Bearer {reading}", f"{origin}/api/activities")["activities"]
