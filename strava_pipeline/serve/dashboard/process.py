@@ -43,11 +43,11 @@ class Browser(Connection):
     """A connection whose requests may have long bodies, since archives are dropped here: routes limit the bodies they read.
 
     Anybody may begin to send the form of a login, or send wrong tokens. So the place of an incomplete form, or of a
-    wrong token that waits for its answer, is as replaceable as that of an idle connection; a file upload keeps its place.
+    token that is not known to be right, is as replaceable as that of an idle connection; a file upload keeps its place.
     """
 
     def is_replaceable(self) -> bool:
-        if super().is_replaceable() or self.cycle.scope["state"].get("is_slowed"):
+        if super().is_replaceable() or self.cycle.scope.get("state", {}).get("is_unproven"):
             return True
         return self.cycle.more_body and not self.cycle.scope["path"].startswith(FILES)
 

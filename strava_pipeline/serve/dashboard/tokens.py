@@ -7,6 +7,7 @@ import asyncio
 from dataclasses import dataclass
 
 import orjson
+from anyio import CapacityLimiter, to_thread
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import HTTPConnection, Request
@@ -22,6 +23,7 @@ from strava_pipeline.serve.dashboard.routes import DOCUMENT
 from strava_pipeline.serve.dashboard.site import Site, sees_places
 
 SLOWED = 1.0  # seconds until a wrong token is answered: nobody is locked out, since behind a proxy all have one address
+_LOOK_UPS, _COUNTS = CapacityLimiter(2), CapacityLimiter(1)  # threads: whoever sends wrong ones holds up no page
 _SCHEME = "bearer "  # RFC 6750, section 2.1; in any case, RFC 9110, section 11.1
 _ACTIVITY = "/api/activities/{activity_id}"
 _RECORDINGS = f"{_ACTIVITY}/recordings"
@@ -53,13 +55,14 @@ def bearer_of(request: HTTPConnection, site: Site) -> str | None:
 
 async def token_session(site: Site, request: HTTPConnection, text: str) -> Session:
     """The session of a token that opens this request. Raises ProblemError; for a wrong token after SLOWED."""
-    request.state.is_by_program = True
+    request.state.is_by_program = request.state.is_unproven = True
     client = client_of(site, request)
-    session = await run_in_threadpool(site.records.token_session, text, client, site.now())
+    session = await to_thread.run_sync(site.records.token_session, text, client, site.now(), limiter=_LOOK_UPS)
     if session is None or session.token is None:
-        request.state.is_slowed = True
         await asyncio.sleep(SLOWED)
+        await to_thread.run_sync(site.records.count_wrong_token, site.now(), limiter=_COUNTS)
         raise ProblemError(401, _WRONG, headers={"WWW-Authenticate": "Bearer"})
+    request.state.is_unproven = False
     if why := _why_closed(session.token, request.scope.get("method", ""), request.scope["path"]):
         raise ProblemError(403, why)
     return session

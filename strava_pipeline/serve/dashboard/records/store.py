@@ -176,20 +176,23 @@ class Records:
         return text
 
     def token_session(self, text: str, client: str, now: datetime) -> Session | None:
-        """The session of a token, whose use is noted; None, which is counted, if it is unknown or ended.
+        """The session of a token, whose use is noted; None if it is unknown or ended.
 
         `client`: the address from which it came.
         """
         token_hash = hash_of(text)
         row = self._run("find_token", token_hash=token_hash, now=seconds_of(now))
         if row is None or not hmac.compare_digest(row.token_hash, token_hash) or not self._is_served(row.athlete):
-            counting = {"client": _TOKENS, "free": _NEVER_WAITS, "forgotten_after": _of(FORGOTTEN_AFTER)}
-            self._run("begin_attempt", **counting, now=seconds_of(now))
             return None
         if row.used_from != client or seconds_of(now) - (row.used_at or 0) >= _of(USE_NOTED):
             self._run("note_token", token_hash=token_hash, client=client, now=seconds_of(now))
         account = Account(row.name, "athlete", row.athlete) if row.athlete else None
         return Session(token_hash, row.csrf_token, account, Token(row.name, row.may, bool(row.places), bool(row.body)))
+
+    def count_wrong_token(self, now: datetime) -> None:
+        """Count a token that opened nothing."""
+        counting = {"client": _TOKENS, "free": _NEVER_WAITS, "forgotten_after": _of(FORGOTTEN_AFTER)}
+        self._run("begin_attempt", **counting, now=seconds_of(now))
 
     def tokens(self, athlete: str = "") -> list[Token]:
         """The tokens of an athlete, by name."""
