@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, sees_places, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, seen_by, site_of
 from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +52,7 @@ def correct(snapshot: Snapshot, pipeline: CurrentPipeline, asked: AskedList, fie
 @router.get("/activities.csv")
 def activities_csv(request: Request, snapshot: Snapshot, asked: AskedList) -> Response:
     """All that are selected, for a spreadsheet, which computes no text of it."""
-    selection, with_place = known_selection(asked, snapshot), sees_places(request.scope)
+    selection, with_place = known_selection(asked, snapshot), seen_by(request.scope).places
     found = selected_rows(snapshot, selection, with_place=with_place)
     lines: Iterator[str] = (csv_text(rows, as_text=True) for rows in found)
     headers = {"Content-Disposition": 'attachment; filename="activities.csv"'}

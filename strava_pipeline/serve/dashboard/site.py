@@ -7,7 +7,7 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
@@ -159,10 +159,18 @@ def site_of(request: Request) -> Site:
     return site
 
 
-def sees_places(scope: Scope) -> bool:
-    """Whether the answer to a request may contain places: always, unless a token was made without."""
+class Sees(NamedTuple):
+    """Whether the answer to a request may contain places, and what days and nights told of the body."""
+
+    places: bool
+    body: bool
+
+
+def seen_by(scope: Scope) -> Sees:
+    """All, unless a token was made without."""
     session: Session | None = scope.get("state", {}).get("session")
-    return session is None or session.sees_places
+    token = None if session is None else session.token
+    return Sees(True, True) if token is None else Sees(token.places, token.body)
 
 
 def _lake(request: Request) -> Lake:

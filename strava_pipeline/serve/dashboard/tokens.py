@@ -1,4 +1,4 @@
-"""What the token of a program opens: the routes of each right, by name, and answers without places. All else is closed to it.
+"""What the token of a program opens: the routes of each right, by name; answers are without what it may not see.
 
 A new route is closed to tokens until it stands here. The guard asks `token_session`; records/ keeps the tokens.
 """
@@ -14,13 +14,13 @@ from starlette.requests import HTTPConnection, Request
 from starlette.routing import compile_path
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from strava_pipeline.core.privacy import without_places
+from strava_pipeline.core.privacy import without_fields
 from strava_pipeline.serve.dashboard.logins import client_of
 from strava_pipeline.serve.dashboard.middlewares import with_body
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.records.store import Session, Token
 from strava_pipeline.serve.dashboard.routes import DOCUMENT
-from strava_pipeline.serve.dashboard.site import Site, sees_places
+from strava_pipeline.serve.dashboard.site import Sees, Site, seen_by
 
 SLOWED = 1.0  # seconds until a wrong token is answered: nobody is locked out, since behind a proxy all have one address
 _LOOK_UPS, _COUNTS = CapacityLimiter(2), CapacityLimiter(1)  # threads: whoever sends wrong ones holds up no page
@@ -85,16 +85,18 @@ def _is_one_of(paths: tuple[str, ...], path: str) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class WithoutPlaces:
-    """An ASGI middleware that takes places out of JSON for who may not see them. It stands next to the routes, so that what
-    is cached is without them, too.
+class WithoutFields:
+    """An ASGI middleware that takes out of JSON what a token may not see. It stands next to the routes, so that what is cached
+    is without it, too.
     """
 
     app: ASGIApp
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        sees = seen_by(scope)
+
         async def changed(start: Message, message: Message) -> Message:
-            body = await run_in_threadpool(_without_places, message.get("body", b""))
+            body = await run_in_threadpool(_without_fields, message.get("body", b""), sees)
             MutableHeaders(scope=start)["content-length"] = str(len(body))
             return {**message, "body": body}
 
@@ -102,14 +104,14 @@ class WithoutPlaces:
             is_json = "json" in Headers(raw=start["headers"]).get("content-type", "")
             return is_json and not scope.get("state", {}).get("was_kept")
 
-        await self.app(scope, receive, send if sees_places(scope) else with_body(send, is_wanted, changed))
+        await self.app(scope, receive, send if sees.places and sees.body else with_body(send, is_wanted, changed))
 
 
-def _without_places(body: bytes) -> bytes:
-    return orjson.dumps(without_places(orjson.loads(body))) if body else body
+def _without_fields(body: bytes, sees: Sees) -> bytes:
+    return orjson.dumps(without_fields(orjson.loads(body), **sees._asdict())) if body else body
 
 
 def refuse_places(request: Request, asked: bool) -> None:
     """Raise ProblemError for a question about places that the answer may not show."""
-    if asked and not sees_places(request.scope):
+    if asked and not seen_by(request.scope).places:
         raise ProblemError(403, "This token was made without places: `place` neither filters nor sorts.")

@@ -70,7 +70,7 @@ def hold_tokens(records: Records, house: Accounts, engine: Engine) -> None:
     assert (session.account, session.token, text in repr(session)) == (None, phone, False)
     held = house.token_session(of_anna, "10.0.0.1", NOW)
     assert held is not None
-    assert (held.account, held.sees_places) == (Account("phone", "athlete", "anna"), True)
+    assert (held.account, held.token) == (Account("phone", "athlete", "anna"), Token("phone", "read", places=True))
     assert [house.token_session(text, "", NOW), records.token_session(of_anna, "", NOW)] == [None, None]
     assert records.token_session(text, "", ends) is None
     for moment in (NOW, ends):

@@ -89,11 +89,6 @@ class Session:
     account: Account | None = None
     token: Token | None = None
 
-    @property
-    def sees_places(self) -> bool:
-        """Whether its answers may contain places."""
-        return self.token is None or self.token.places
-
 
 class Records:
     """The records in a database whose tables exist."""
