@@ -92,6 +92,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
         "logs": ("pipeline", "logs", "Logs of runs: the newest one, or remove old ones."),
     },
     "Serve": {
+        "tokens": ("tokens", "tokens", "Keys with which programs read, and phones send: add, list, remove."),
         "athletes": ("athletes", "athletes", "Several athletes, each with a folder of their own: add, list, remove."),
         "dev": ("service", "dev", "Run Dagster's UI and daemon in this terminal."),
         "serve": ("intake", "serve", "Run the web intake: it receives webhook events and phones' pings."),

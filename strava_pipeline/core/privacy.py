@@ -12,6 +12,7 @@ that goals load fast. What services answer is shown by `without_positions`.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from strava_pipeline.core.geodesy import column_distance_m, distance_m
@@ -26,6 +27,14 @@ _NAMES = ("place", "radius_m")
 _POSITIONS = re.compile(
     r"points|polyline|latlng|(^|_)(lat|lng|lon)(_|$)|latitude|longitude|bounding_box", re.IGNORECASE
 )
+_PLACES = re.compile(
+    r"polyline|latlng|(^|_)(lat|lng|lon)(_|$)|latitude|longitude|bounding_box|location|address|segment|"
+    r"^(map|map_id|extra|city|country|town|box)$",
+    re.IGNORECASE,
+)
+"""Fields that tell of a place, or may: `extra` has whatever a service said, and a segment's number is a way on its map."""
+_MAYBE_PLACES = re.compile(r"points|(^|_)place$", re.IGNORECASE)  # a number of these is a count, or a rank
+_OF_THE_BODY = re.compile(r"resting_heartrate|weight_kg|watts_per_kg", re.IGNORECASE)  # beside days and nights
 _EXAMPLE = "[[privacy.zones]] with place = [52.5163, 13.3777] and radius_m = 400"
 
 
@@ -122,3 +131,31 @@ def without_positions(value: Any, name: str = "") -> Any:
         return [without_positions(each) for each in value]
     held = json_if_any(value.encode()) if isinstance(value, str) else None
     return json_bytes(without_positions(held)).decode() if isinstance(held, dict | list) else value
+
+
+def without_fields(value: Any, *, places: bool = False, body: bool = False) -> Any:
+    """An answer, in JSON's types, without the fields that tell of a place, unless `places`, and without what days and nights
+    told of the body, unless `body`; also within texts that are JSON.
+
+    >>> without_fields({"name": "Home", "start_latlng": [52.5, 13.4], "resting_heartrate": 48})
+    {'name': 'Home'}
+    """
+
+    def left(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: left(each) for name, each in value.items() if not is_hidden(name, each)}
+        if isinstance(value, list):
+            return [left(each) for each in value]
+        held = json_if_any(value.encode()) if isinstance(value, str) and value[:1] in ("{", "[") else None
+        return json_bytes(left(held)).decode() if isinstance(held, dict | list) else value
+
+    def is_hidden(name: str, each: Any) -> bool:
+        is_place, may_be_place, is_of_body = _of_name(name)
+        return (not places and (is_place or (may_be_place and not is_number(each)))) or (is_of_body and not body)
+
+    return left(value)
+
+
+@lru_cache(maxsize=4096)  # an answer has the same few names thousands of times
+def _of_name(name: str) -> tuple[bool, ...]:
+    return tuple(kind.search(name) is not None for kind in (_PLACES, _MAYBE_PLACES, _OF_THE_BODY))

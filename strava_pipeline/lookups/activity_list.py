@@ -253,9 +253,13 @@ def limit_to(connection: Connection, selection: Selection) -> None:
         connection.execute(f"CREATE TEMP VIEW {name} AS {rows}")
 
 
-def selected_rows(connection: Connection, selection: Selection) -> Iterator[list[tuple[Any, ...]]]:
+def selected_rows(
+    connection: Connection, selection: Selection, *, with_place: bool = True
+) -> Iterator[list[tuple[Any, ...]]]:
     """The whole selection in its order: first the names of the columns, then rows, some thousands at a time."""
-    found = connection.execute(f"{selection.statement()}\nORDER BY {selection.sorted_by}", selection.wanted)
+    columns = "*" if with_place else "* EXCLUDE (place)"
+    statement = f"SELECT {columns} FROM ({selection.statement()}) ORDER BY {selection.sorted_by}"
+    found = connection.execute(statement, selection.wanted)
     yield [tuple(column[0] for column in found.description)]
     while rows := found.fetchmany(_FETCHED):
         yield rows

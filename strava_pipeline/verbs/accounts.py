@@ -88,8 +88,8 @@ def begin_house(settings: "Settings", url: str, *, opens: bool) -> None:
 
 
 def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
-    """Block the accounts of an athlete who leaves the registry of the house, or of a name that may have belonged to
-    somebody else.
+    """Block the accounts, and remove the tokens, of an athlete who leaves the registry of the house, or of a name that may
+    have belonged to somebody else.
     """
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.serve.house_settings import settings_of_all
@@ -99,6 +99,7 @@ def forget_athlete(settings: "Settings", name: str) -> Iterator[str]:
         return  # there never were accounts
     check_extra()
     with _records(house) as accounts:
+        accounts.remove_tokens(name)
         for one in accounts.accounts():
             if one.athlete == name:
                 accounts.change(one.name, athlete=None, blocked=one.blocked or not one.is_admin)

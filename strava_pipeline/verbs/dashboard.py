@@ -108,7 +108,7 @@ def _served(
 def password(
     remove: Annotated[bool, typer.Option("--remove", help="Have none again: log in by links.")] = False,
 ) -> None:
-    """Set the dashboard's password, asked for twice; everybody has to log in again."""
+    """Set the dashboard's password, asked for twice; everybody has to log in again. Tokens of programs stay."""
     from strava_pipeline.core.errors import MisuseError
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.ingest.secret_file import save_secret
@@ -124,8 +124,10 @@ def password(
         settings.dashboard_password_file.unlink(missing_ok=True)
     else:
         save_secret(settings.dashboard_password_file, hashed(new_password()))
-    _end_sessions(settings)
+    tokens = _end_sessions(settings)
     echo("There is no password any more." if remove else "The password is set. Log in with it at /login.")
+    if tokens:
+        echo(f"Tokens that go on to open it: {', '.join(tokens)}. `strava-pipeline tokens remove` takes one back.")
 
 
 def link(
@@ -276,14 +278,10 @@ def _how_others_see(settings: "Settings") -> str:
     )
 
 
-def _end_sessions(settings: "Settings") -> None:
-    from contextlib import closing
+def _end_sessions(settings: "Settings") -> list[str]:
+    """End all sessions and links; the names of the tokens, which stay."""
+    from strava_pipeline.verbs.tokens import opened_records
 
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
-    from strava_pipeline.serve.dashboard.records.store import Records
-
-    url = database_of(settings)
-    migrate(url, Lake(settings.data_dir).state)
-    with closing(Records(connect(url))) as records:
+    with opened_records(settings) as records:
         records.end_all()
+        return [each.name for each in records.tokens()]

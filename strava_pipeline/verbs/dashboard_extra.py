@@ -5,7 +5,7 @@ from importlib.util import find_spec
 
 from strava_pipeline.core.errors import MissingSettingsError
 
-EXTRA = ("fastapi", "argon2", "httpcore2")  # what the extra `dashboard` brings and the base installation does not
+EXTRA = ("fastapi", "argon2", "httpcore2", "python_multipart")  # what only the extra `dashboard` brings
 
 
 def has_extra() -> bool:

@@ -144,6 +144,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
                 delete_api_data(lake)
                 forget_logins(settings, [STRAVA])
                 return access
+            _forget_tokens(settings)
             delete_data(lake)
             delete_logs(settings.logs_dir)
             forget_logins(settings)
@@ -153,6 +154,16 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
                 f"Interrupted. Some of it may be gone; `strava-pipeline {found.command}` goes on."
             ) from None
     return access
+
+
+def _forget_tokens(settings: "Settings") -> None:
+    """Remove the tokens of programs where a database has them; else they go with the data folder."""
+    from strava_pipeline.verbs.dashboard_extra import has_extra
+    from strava_pipeline.verbs.tokens import opened_records
+
+    if settings.database_url is not None and has_extra():
+        with opened_records(settings) as records:
+            records.remove_tokens()
 
 
 def _refuse(settings: "Settings") -> None:

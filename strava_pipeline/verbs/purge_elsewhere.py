@@ -91,5 +91,7 @@ def staying(settings: "Settings", lake: "Lake", places: "list[Place]") -> Iterat
         yield None, "the application's subscription at Strava: strava-pipeline subscription delete"
     for title in pulled_providers(lake):
         yield None, f"what {title} holds of the athlete, and the access to it: end that there"
+    if settings.athletes_dir is not None:
+        yield None, "accounts and tokens of the dashboard of all athletes: strava-pipeline athletes remove ends these"
     yield None, "what you imported from elsewhere, and reports and exports that you wrote elsewhere"
     yield None, "the source of trips and the demo, which are apart"

@@ -8,7 +8,8 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.insights.goals import GoalsError, read_goals
-from strava_pipeline.core.privacy import PrivacyZone, outside, without_positions
+from strava_pipeline.core.privacy import PrivacyZone, outside, without_fields, without_positions
+from strava_pipeline.core.tables.exported import POSITIONS, exported_tables
 
 HOME = PrivacyZone(50.0, 8.0, 300.0)
 
@@ -114,3 +115,32 @@ def test_faults_name_their_place_in_the_file_and_none_on_earth(text: str, fault:
 )
 def test_positions_in_an_answer_are_counted(answered: object, shown: object) -> None:
     assert without_positions(answered) == shown
+
+
+@pytest.mark.parametrize(
+    ("answered", "shown"),
+    [
+        ({"name": "a", "start_latlng": [48.1, 16.2], "place": "Wien", "extra": {"a": 1}}, {"name": "a"}),
+        ({"marks": [{"place": 3, "place_of_year": 1, "among": 9}]}, {"marks": [{"place": 3, "place_of_year": 1, "among": 9}]}),
+        ({"place": None, "location_city": "Wien", "map": {"polyline": "x"}, "latitude": 48.1, "lng": 16}, {}),
+        ({"sent": '{"track_points": [{"x": 1}], "name": "a"}', "points": 5}, {"sent": '{"name":"a"}', "points": 5}),
+        ([[{"segment_efforts": {"1": {"segment_id": 7}}, "laps": {"1": {"distance": 5.0}}}]], [[{"laps": {"1": {"distance": 5.0}}}]]),
+        ({"text": "[not json", "flat": 1, "plateau": 2, "cadence": 3}, {"text": "[not json", "flat": 1, "plateau": 2, "cadence": 3}),
+    ],
+)  # fmt: skip
+def test_places_are_left_out_of_an_answer(answered: object, shown: object) -> None:
+    assert without_fields(answered) == shown
+
+
+def test_what_days_told_of_the_body_is_left_out_by_itself() -> None:
+    of_body = {"resting_heartrate": 48, "usual_resting_heartrate": 49, "weight_kg": 70.5, "watts_per_kg": 3.1}
+    other = {"weighted_average_watts": 201.0, "weight": 8.1, "average_heartrate": 140}  # the weight: of gear
+    assert without_fields({**of_body, **other, "place": "Wien"}, places=True) == {**other, "place": "Wien"}
+    assert without_fields({**of_body, **other, "place": "Wien"}, body=True) == {**of_body, **other}
+
+
+def test_no_column_with_a_position_is_left_in() -> None:
+    columns = {column.name for table in exported_tables(with_positions=True).values() for column in table.columns}
+    known = (POSITIONS - {"x", "y"}) & columns  # those two are tiles', which no answer without places has
+    assert without_fields(dict.fromkeys(known | {"place", "town", "segment_name"}, "here")) == {}
+    assert len(without_fields(dict.fromkeys(columns, 1))) > 0.9 * len(columns), "nothing else goes"

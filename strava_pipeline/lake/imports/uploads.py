@@ -5,6 +5,7 @@ free one, or are refused.
 """
 
 import os
+import re
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,10 +24,17 @@ from strava_pipeline.lake.paths import Lake
 
 LONGEST_NAME = 200  # bytes in UTF-8; a file system takes 255, and a number may be added
 SPARE = 500 * MEGABYTE  # of the disk, that stay free
+_HEAD = 65_536  # bytes in which the first element of a document stands, after whatever comments
+_DOCUMENT = re.compile(rb"<(?:\w+:)?(gpx|trainingcenterdatabase|kml)[\s>]", re.IGNORECASE)
+_PACKED = {b"PK\x03\x04": (".zip", ".kmz"), b"\x1f\x8b": (".gz",)}  # by how they begin, the names that they may have
 
 
 class NoRoomError(PipelineError):
     """The disk has no room for a file."""
+
+
+class UnknownKindError(MisuseError):
+    """A file that is none of those that are read."""
 
 
 @dataclass(slots=True)
@@ -43,6 +51,19 @@ class Upload:
     _path: Path
     _file: BinaryIO
     _hash: Any = field(default_factory=sha256)
+
+    @property
+    def digest(self) -> str:
+        """The SHA-256 of what was written."""
+        return str(self._hash.hexdigest())
+
+    def name_by_kind(self, piece: bytes) -> None:
+        """Add the ending of its kind, by its first bytes, to a name that lacks it. Raises UnknownKindError."""
+        endings = _endings(piece)
+        if not endings:
+            raise UnknownKindError("The file is no FIT, GPX, TCX or KML, and no zip of them; it was not kept.")
+        if not self.name.lower().endswith(endings):
+            self.name += endings[0]
 
     def write(self, piece: bytes) -> None:
         """Append bytes. Raises OSError."""
@@ -74,7 +95,7 @@ class Upload:
         if not path.is_file() or path.stat().st_size != self.size:
             return False
         with path.open("rb") as file:
-            return file_digest(file, "sha256").hexdigest() == str(self._hash.hexdigest())
+            return file_digest(file, "sha256").hexdigest() == self.digest
 
 
 @contextmanager
@@ -128,6 +149,17 @@ def _put(path: Path, target: Path) -> None:
     except OSError:  # a disk without such links
         target.open("xb").close()
         path.replace(target)
+
+
+def _endings(head: bytes) -> tuple[str, ...]:
+    """The endings of names that files have which begin so; empty for a kind that is not read."""
+    if packed := next((endings for sign, endings in _PACKED.items() if head.startswith(sign)), None):
+        return packed
+    if head[8:12] == b".FIT":
+        return (".fit",)
+    found = _DOCUMENT.search(head[:_HEAD])
+    kind = found[1].decode().lower() if found else ""
+    return (f".{'tcx' if kind.startswith('training') else kind}",) if kind else ()
 
 
 def _checked(name: str) -> str:

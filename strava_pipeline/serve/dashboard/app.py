@@ -1,7 +1,7 @@
 """Puts the dashboard together: the routes of routes.py, their shared state (site.py), and the middlewares.
 
-From the outside in: a line of log, headers of security, packing, shorter paths, error answers, the guard, and the cache
-of answers. process.py serves it.
+From the outside in: a line of log, headers of security, packing, shorter paths, error answers, the guard, the cache of
+answers, and answers without what a token may not see. process.py serves it.
 """
 
 from collections.abc import Callable
@@ -22,6 +22,7 @@ from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.dashboard.routes import ALONE, DATA, DOCUMENT, STATIC, routers
 from strava_pipeline.serve.dashboard.site import LINK_COMMAND, Site, system_now
 from strava_pipeline.serve.dashboard.static_files import HashedFiles
+from strava_pipeline.serve.dashboard.tokens import WithoutFields
 from strava_pipeline.serve.request_log import RequestLog
 
 
@@ -72,6 +73,7 @@ def application(site: Site, kinds: tuple[str, ...]) -> FastAPI:
     for router in routers(kinds):
         app.include_router(router)
     app.mount(STATIC, HashedFiles(), name="static")
+    app.add_middleware(WithoutFields)
     return app
 
 

@@ -37,8 +37,8 @@ def _problem(description: str) -> dict[str, Any]:
 
 _EVERYWHERE = {
     "400": "A parameter or a field is unknown, missing, given twice or out of bounds",
-    "401": "Nobody has logged in",
-    "403": "The request did not come from a page of the dashboard, or its Host header names another machine",
+    "401": "Nobody has logged in, or the token is wrong",
+    "403": "No page of the dashboard sent this, the Host header names another machine, or the token lacks the right",
     "503": "What answers this can't be read now",
     "default": "Any other error",
 }
@@ -83,6 +83,7 @@ def _add_components(document: dict[str, Any], cookie: str) -> None:
     components["schemas"]["Problem"] = Problem.model_json_schema()
     session = "The session of a browser that has logged in at /login"
     components["securitySchemes"] = {
-        "session": {"type": "apiKey", "in": "cookie", "name": cookie, "description": session}
+        "session": {"type": "apiKey", "in": "cookie", "name": cookie, "description": session},
+        "token": {"type": "http", "scheme": "bearer", "description": "A token of `strava-pipeline tokens add`"},
     }
-    document["security"] = [{"session": []}]
+    document["security"] = [{"session": []}, {"token": []}]

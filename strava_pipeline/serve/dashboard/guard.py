@@ -27,6 +27,7 @@ from strava_pipeline.serve.dashboard.records.store import Session
 from strava_pipeline.serve.dashboard.rendering import CSRF_FIELD
 from strava_pipeline.serve.dashboard.routes import ADMIN, is_of_dagster
 from strava_pipeline.serve.dashboard.site import Site
+from strava_pipeline.serve.dashboard.tokens import bearer_of, token_session
 
 OPEN = frozenset({"/health", "/login"})
 OPEN_BELOW = "/static/"
@@ -90,12 +91,16 @@ class Guard:
             raise ProblemError(403, "This dashboard answers on its home network alone (DASHBOARD_LAN).")
         if not is_own_host(request.headers, self.site):
             raise ProblemError(403, _WRONG_HOST)
-        changes = request.scope.get("method") not in READING
-        if changes and not is_same_origin(request.headers, self.site):
-            raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         # The path of the scope, by which routes are found; request.url also depends on the Host header.
         path = request.scope["path"]
+        token = None if is_open(path) else bearer_of(request, self.site)
+        changes = request.scope.get("method") not in READING
+        if changes and token is None and not is_same_origin(request.headers, self.site):
+            raise ProblemError(403, "Another web page sent this request, or the browser does not say which one did.")
         if is_open(path):
+            return receive
+        if token is not None:
+            request.state.session = await token_session(self.site, request, token)
             return receive
         session = await self._session(request)
         if session is None:
@@ -221,7 +226,7 @@ def _policy(site: Site) -> str:
 
 _LARGEST = 128_000  # bytes: 500 decisions with their seals are 60 kB
 _LARGEST_OF_DAGSTER = 1_000_000  # bytes: its queries are 10 kB, and a run's configuration or partitions may be more
-FILES = ("/api/files/", "/api/maps/")  # what a PUT below them sends may be large
+FILES = ("/api/files", "/api/maps/")  # what a PUT below them, or a POST of files, sends may be large
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,7 @@ class BodyBounds:
         await self.app(scope, receive, send)
 
     def _refused(self, scope: Scope) -> ProblemError | None:
-        headers, is_file = Headers(scope=scope), scope["path"].startswith(FILES) and scope["method"] == "PUT"
+        headers, is_file = Headers(scope=scope), scope["path"].startswith(FILES) and scope["method"] in ("PUT", "POST")
         if "transfer-encoding" in headers or (is_file and "content-length" not in headers):
             return ProblemError(411, "The request does not say how long its body is. Send it with Content-Length.")
         length = headers.get("content-length", "0")

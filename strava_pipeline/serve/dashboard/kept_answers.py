@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from strava_pipeline.serve.dashboard.middlewares import PACKED_TAG, with_body
 from strava_pipeline.serve.dashboard.rendering import layout_state
-from strava_pipeline.serve.dashboard.site import Site, data_key, site_of
+from strava_pipeline.serve.dashboard.site import Site, data_key, seen_by, site_of
 
 _PART = "HX-Request"  # the header that asks for a part of a page at the whole page's address
 _REVALIDATED = {"Cache-Control": "private, no-cache", "Vary": _PART}  # a browser may keep it, and asks each time
@@ -45,6 +45,7 @@ def _find(request: Request) -> None:
         if tag in known:
             raise KeptAnswerFound(Response(status_code=304, headers={**_REVALIDATED, "ETag": tag}))
     if (held := site_of(request).kept.get(key)) is not None:
+        request.state.was_kept = True  # as this request may see it
         status, headers, body = held[0]
         raise KeptAnswerFound(Response(body, status, headers))
     request.state.kept_as = key
@@ -62,7 +63,7 @@ def do_not_keep(request: Request) -> None:
 def _key(request: Request) -> str | None:
     path, query = request.scope["path"], request.scope["query_string"]
     layout = () if path.startswith("/api/") else layout_state(request)
-    return data_key(site_of(request), path, query, request.headers.get(_PART), layout)
+    return data_key(site_of(request), path, query, request.headers.get(_PART), layout, seen_by(request.scope))
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from strava_pipeline.lookups.activity_list import TEXTS, After, Selection, Sort,
 from strava_pipeline.lookups.rows import CursorError, Values
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.tokens import refuse_places
 
 ROWS = 50  # per page
 BOUNDS = ("distance", "time", "climb")
@@ -183,6 +184,7 @@ def _name(field: str) -> str:
 
 
 def _asked(request: Request, query: ListQuery, limit: int) -> Asked:
+    refuse_places(request, query.place is not None or query.sort == "place")
     for first, last in (("from_", "to"), *((f"min_{name}", f"max_{name}") for name in BOUNDS)):
         refuse_reversed(getattr(query, first), getattr(query, last), first.rstrip("_"), last)
     known = [_name(field) for field in ListQuery.model_fields]

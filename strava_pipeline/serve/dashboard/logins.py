@@ -4,7 +4,7 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from math import ceil
 from typing import Literal, TypedDict
 
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import RedirectResponse, Response
 
 from strava_pipeline.serve.dashboard.deep_links import forget_page, kept_page
@@ -70,7 +70,7 @@ def count_attempt(site: Site, client: str, *more: str) -> None:
         )
 
 
-def client_of(site: Site, request: Request) -> str:
+def client_of(site: Site, request: HTTPConnection) -> str:
     """The client for counting failures: an address, or the network of an IPv6 address, of which one client has many.
 
     An IPv4 address written as an IPv6 one counts as IPv4. Behind a proxy it is the last address of X-Forwarded-For,

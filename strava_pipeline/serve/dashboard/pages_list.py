@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, seen_by, site_of
 from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
 
 router = APIRouter(include_in_schema=False)
@@ -50,9 +50,10 @@ def correct(snapshot: Snapshot, pipeline: CurrentPipeline, asked: AskedList, fie
 
 
 @router.get("/activities.csv")
-def activities_csv(snapshot: Snapshot, asked: AskedList) -> Response:
+def activities_csv(request: Request, snapshot: Snapshot, asked: AskedList) -> Response:
     """All that are selected, for a spreadsheet, which computes no text of it."""
-    selection = known_selection(asked, snapshot)
-    lines: Iterator[str] = (csv_text(rows, as_text=True) for rows in selected_rows(snapshot, selection))
+    selection, with_place = known_selection(asked, snapshot), seen_by(request.scope).places
+    found = selected_rows(snapshot, selection, with_place=with_place)
+    lines: Iterator[str] = (csv_text(rows, as_text=True) for rows in found)
     headers = {"Content-Disposition": 'attachment; filename="activities.csv"'}
     return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")

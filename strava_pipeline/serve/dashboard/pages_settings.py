@@ -28,6 +28,7 @@ from strava_pipeline.serve.dashboard import goal_fields
 from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.pages_requests import kept_page
 from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.records.store import Account
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentSite, Site, SnapshotIfAny, shown_owner, site_of
 
@@ -38,12 +39,27 @@ _PRIORITY, _WRITE = "priority.", "write."
 @router.get("/settings")
 def shown(request: Request, snapshot: SnapshotIfAny, site: CurrentSite) -> HTMLResponse:
     """What is set, and the forms that change it."""
+    return settings_page(request, snapshot, site)
+
+
+def settings_page(
+    request: Request, snapshot: Connection | None, site: Site, new_token: str | None = None
+) -> HTMLResponse:
+    """The same, with a token that was just made, which is shown this once."""
     owner = None if snapshot is None else shown_owner(site)
     values: dict[str, Any] = {"owner": owner, "schedule_zone": site.settings.timezone, "today": site.today}
     goals = goals_form(request)
     if not goals["fault"]:
         values["reached"] = _reached(request.query_params, site, snapshot, owner)
-    return render(request, "settings.html", {**values, "chosen": site.pipeline.settings_now(), "goals": goals})
+    values |= {"chosen": site.pipeline.settings_now(), "goals": goals, "new_token": new_token}
+    values |= {"tokens": site.records.tokens(token_owner(request)[0]), "wrong_tokens": site.records.wrong_tokens()}
+    return render(request, "settings.html", values)
+
+
+def token_owner(request: Request) -> tuple[str, str | None]:
+    """The athlete whose tokens a person sees, and the account that makes one; without accounts, nobody's."""
+    account: Account | None = request.state.session.account
+    return ("", None) if account is None else (account.athlete or "", account.name)
 
 
 def _reached(form: QueryParams, site: Site, snapshot: Connection | None, owner: Owner | None) -> dict[str, Any]:

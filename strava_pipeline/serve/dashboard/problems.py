@@ -34,6 +34,7 @@ from strava_pipeline.core.errors import (
     UnknownIdError,
     UnusableSnapshotError,
 )
+from strava_pipeline.lake.imports.uploads import UnknownKindError
 from strava_pipeline.lake.requests import Wanted
 from strava_pipeline.serve.dashboard.kept_answers import do_not_keep
 from strava_pipeline.serve.dashboard.rendering import render
@@ -95,6 +96,7 @@ def wants_a_page(request: Request) -> bool:
     return (
         "text/html" in request.headers.get("accept", "")
         and not is_part
+        and not getattr(request.state, "is_by_program", False)
         and not request.scope["path"].startswith("/api")
     )
 
@@ -128,6 +130,7 @@ _STATUSES: dict[type[PipelineError], int] = {
     NothingPublishedError: 404,
     NothingToExportError: 404,
     UnusableSnapshotError: 409,
+    UnknownKindError: 415,
     MisuseError: 400,
     MissingSettingsError: 400,
     SourceError: 400,

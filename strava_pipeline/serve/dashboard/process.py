@@ -42,12 +42,14 @@ GRACE = 5  # seconds that requests being answered get at the end
 class Browser(Connection):
     """A connection whose requests may have long bodies, since archives are dropped here: routes limit the bodies they read.
 
-    Anybody may begin to send the form of a login. So the place of an incomplete form is as replaceable as that of an
-    idle connection; a file upload keeps its place.
+    Anybody may begin to send the form of a login, or send wrong tokens. So the place of an incomplete form, or of a
+    token that is not known to be right, is as replaceable as that of an idle connection; a file upload keeps its place.
     """
 
     def is_replaceable(self) -> bool:
-        return super().is_replaceable() or (self.cycle.more_body and not self.cycle.scope["path"].startswith(FILES))
+        if super().is_replaceable() or self.cycle.scope.get("state", {}).get("is_unproven"):
+            return True
+        return self.cycle.more_body and not self.cycle.scope["path"].startswith(FILES)
 
     def is_too_long(self) -> bool:
         return super().is_too_long() and self.is_at_rest()

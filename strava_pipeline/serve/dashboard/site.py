@@ -7,10 +7,11 @@ from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, timezone, tzinfo
-from typing import TYPE_CHECKING, Annotated, TypeVar
+from typing import TYPE_CHECKING, Annotated, NamedTuple, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Depends, Request
+from starlette.types import Scope
 
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.insights.goals import Goals, Units
@@ -30,7 +31,7 @@ from strava_pipeline.lookups.rows import parts_with_content
 from strava_pipeline.serve.addresses import dashboard_address
 from strava_pipeline.serve.dashboard.kept import Kept
 from strava_pipeline.serve.dashboard.pipeline import Pipeline
-from strava_pipeline.serve.dashboard.records.store import Records
+from strava_pipeline.serve.dashboard.records.store import Records, Session
 
 if TYPE_CHECKING:  # where there are no accounts, nothing of them is imported
     from strava_pipeline.serve.dashboard.house import House
@@ -156,6 +157,20 @@ class SnapshotFacts:
 def site_of(request: Request) -> Site:
     site: Site = request.app.state.site
     return site
+
+
+class Sees(NamedTuple):
+    """Whether the answer to a request may contain places, and what days and nights told of the body."""
+
+    places: bool
+    body: bool
+
+
+def seen_by(scope: Scope) -> Sees:
+    """All, unless a token was made without."""
+    session: Session | None = scope.get("state", {}).get("session")
+    token = None if session is None else session.token
+    return Sees(True, True) if token is None else Sees(token.places, token.body)
 
 
 def _lake(request: Request) -> Lake:

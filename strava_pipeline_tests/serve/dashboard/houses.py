@@ -24,7 +24,7 @@ from strava_pipeline.operations.dashboard import DashboardPipeline
 from strava_pipeline.serve.dashboard import passwords
 from strava_pipeline.serve.dashboard.athletes_app import build_house
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
-from strava_pipeline.serve.dashboard.records.store import Account, Role
+from strava_pipeline.serve.dashboard.records.store import Account, Role, Token
 from strava_pipeline.serve.dashboard.site import Site
 from strava_pipeline.serve.house_settings import house_settings
 from strava_pipeline_tests.lake.conftest import NewLake
@@ -178,5 +178,6 @@ def house_in(folder: Path, new_lake: NewLake) -> Iterator[HouseInUse]:
         made.add("father", athlete="bob")
         made.add("ada", "admin")
         made.add("guest", athlete="bob")
+        made.accounts.add_token(Token("of anna", "read"), made.time, athlete="anna")
         yield made
         made.site.records.close()

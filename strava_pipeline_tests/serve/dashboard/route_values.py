@@ -1,5 +1,6 @@
 """What stands for each name in a route's path, for the tests that ask every route."""
 
+SENT = b"<gpx></gpx>"
 PICTURE = "/map/{zoom}/{column}/{row}.png"
 VALUES = {
     "activity_id": "1",
@@ -19,6 +20,7 @@ VALUES = {
     "column": "1",
     "row": "2",
     "change_id": "0f3c",
+    "file_id": f"20261120T080206564698Z-0123abcd-0-{'0' * 32}",
     "request_id": "20261120T080206564698Z-0123abcd",
 }
 NEEDED = {

@@ -68,7 +68,7 @@ def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, A
 def test_each_operation_has_login_token_and_problems_for_errors(api: TestClient, document: dict[str, Any]) -> None:
     session = document["components"]["securitySchemes"]["session"]
     assert [session["type"], session["in"], session["name"]] == ["apiKey", "cookie", *api.cookies]
-    assert document["security"] == [{"session": []}]
+    assert document["security"] == [{"session": []}, {"token": []}]
     assert document["components"]["schemas"]["Problem"]["required"] == ["type", "title", "status", "detail"]
     described = {(method, path): operation for method, path, operation in operations(document)}
     assert described.keys() == {
@@ -153,6 +153,10 @@ CASES: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/api/requests", "", {"kind": "import", "names": []}, 202),
     ("GET", "/api/requests/{request_id}", "REQUEST", None, 200),
     ("GET", "/api/requests/{request_id}", REQUEST, None, 404),
+    ("POST", "/api/files", "", b"name,distance", 415),
+    ("POST", "/api/files", "?name=ride.gpx", b"<gpx></gpx>", 202),
+    ("GET", "/api/files/{file_id}", "FILE", None, 200),
+    ("GET", "/api/files/{file_id}", f"{REQUEST}-0-{'0' * 32}", None, 404),
 ]  # fmt: skip
 
 
@@ -161,9 +165,9 @@ def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, docu
     """One after the other: a file is put before it is asked for, and a notification cleared at the end."""
     models = {(method, route.path): route.response_model for route in routes() for method in route.methods}
     notify(Lake(settings_of(folder).data_dir), "info", "Of the document", NOW)
-    note, request = next(iter(api.get("/api/notifications").json()["notifications"])), ""
+    note, request, file = next(iter(api.get("/api/notifications").json()["notifications"])), "", ""
     for method, path, given, body, status in CASES:
-        value = {"NOTE": note, "REQUEST": request}.get(given, given)
+        value = {"NOTE": note, "REQUEST": request, "FILE": file}.get(given, given)
         place = path + value if path.count("{") == 0 else path.partition("{")[0] + value + path.rpartition("}")[2]
         sent = {note if key == "NOTE" else key: each for key, each in body.items()} if isinstance(body, dict) else None
         answer = api.request(method, place, json=sent) if sent else api.request(method, place, content=body)
@@ -180,6 +184,7 @@ def test_every_answer_is_one_of_the_document(api: TestClient, folder: Path, docu
                 answer.json()
             ), path
             request = answer.json().get("id", "") if path == "/api/requests" else request
+            file = next((each["id"] for each in answer.json()["files"].values()), "") if path == "/api/files" else file
     tried = {(method, path) for method, path, _, _, status in CASES if status < 300}
     untried = {(method, path) for method, path, _ in operations(document)} - tried
     assert untried == {("PATCH", "/api/changes"), ("GET", "/api/changes/{change_id}")}, "test_api_changes.py has these"

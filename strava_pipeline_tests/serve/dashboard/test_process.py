@@ -168,7 +168,8 @@ def read_until(terminal: int, text: str) -> str:
 @contextmanager
 def started(folder: Path, *, workers: int = 2, **settings: str) -> Iterator[tuple[subprocess.Popen[str], str, int]]:
     """`dashboard --workers 2` in a terminal, the address that it prints there, and the terminal. Its standard output goes to the file `log`."""
-    environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **settings}
+    paths = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
+    environment = {**paths, "HOME": str(folder), "XDG_STATE_HOME": str(folder / "state"), **settings}
     ours, theirs = pty.openpty()
     with (folder / "log").open("w") as log:
         process = subprocess.Popen(

@@ -4,6 +4,7 @@ import sqlite3
 import stat
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,11 +18,11 @@ from strava_pipeline.core.errors import MissingSettingsError, MisuseError, Pipel
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate, newest_version
-from strava_pipeline.serve.dashboard.records.store import Account, Records
+from strava_pipeline.serve.dashboard.records.store import Account, Records, Token
 from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.conftest import NOW
 
-TABLES = {"dashboard_accounts", "dashboard_attempts", "dashboard_links", "dashboard_sessions", "dashboard_version"}
+TABLES = {f"dashboard_{name}" for name in ("accounts", "attempts", "links", "sessions", "tokens", "version")}
 
 
 def hold(settings: Settings, state: Path) -> None:
@@ -51,8 +52,52 @@ def hold(settings: Settings, state: Path) -> None:
     other = records.begin_session(NOW)
     records.end_all()
     assert records.session(other, NOW) is None
+    hold_tokens(records, Accounts(engine), engine)
     hold_accounts(Accounts(engine))
     records.close()
+
+
+def hold_tokens(records: Records, house: Accounts, engine: Engine) -> None:
+    """The same of tokens, and of what they sent: those of a house open nothing of another dashboard in the same database."""
+    phone, ends = Token("phone", "send"), NOW + timedelta(hours=2)
+    text = records.add_token(replace(phone, ends_at=ends), NOW)
+    of_anna = house.add_token(Token("phone", "read", places=True), NOW, athlete="anna")
+    assert not [row for row in dump(engine) if text in row or of_anna in row]
+    with pytest.raises(MisuseError, match="already"):
+        records.add_token(phone, NOW)
+    session = records.token_session(text, "10.0.0.1", NOW)
+    assert session is not None
+    assert (session.account, session.token, text in repr(session)) == (None, phone, False)
+    held = house.token_session(of_anna, "10.0.0.1", NOW)
+    assert held is not None
+    assert (held.account, held.token) == (Account("phone", "athlete", "anna"), Token("phone", "read", places=True))
+    assert [house.token_session(text, "", NOW), records.token_session(of_anna, "", NOW)] == [None, None]
+    assert records.token_session(text, "", ends) is None
+    for moment in (NOW, ends):
+        records.count_wrong_token(moment)
+    assert records.wrong_tokens() == (2, ends)
+    (listed,) = records.tokens()
+    assert (listed.used_at, listed.used_from, listed.ends_at) == (NOW, "10.0.0.1", ends)
+    records.token_session(text, "10.0.0.1", NOW + timedelta(minutes=59))
+    assert records.tokens()[0].used_at == NOW, "a use is written once an hour"
+    with pytest.raises(UnknownIdError):
+        records.remove_token("other")
+    records.remove_token("phone")
+    assert (records.token_session(text, "", NOW), len(house.tokens("anna"))) == (None, 1)
+    house.remove_tokens("anna")
+    assert house.token_session(of_anna, "", NOW) is None
+    house.add(Account("guest", "athlete", "anna", argon2="x"), NOW)
+    made = house.add_token(phone, NOW, athlete="anna", account="guest")
+    for change in ({"blocked": True}, {"athlete": "bob"}):
+        assert house.token_session(made, "", NOW) is not None
+        house.change("guest", **change)
+        assert house.token_session(made, "", NOW) is None, "whom an account no longer sees, its tokens don't either"
+        house.change("guest", athlete="anna", blocked=False, argon2="y")
+    house.remove("guest")
+    house.add(Account("guest", "athlete", "anna", argon2="x"), NOW + timedelta(minutes=1))
+    assert house.token_session(made, "", NOW) is None, "another account of the name has not made it"
+    house.remove_tokens("anna")
+    house.remove("guest")
 
 
 def hold_accounts(accounts: Accounts) -> None:
@@ -112,7 +157,7 @@ def test_a_file_holds_the_records_and_only_its_owner_reads_it(settings: Settings
     file = state / "app.sqlite3"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with closing(sqlite3.connect(file)) as connection:
-        assert connection.execute("SELECT version_num FROM dashboard_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM dashboard_version").fetchall() == [("0003",)]
 
 
 @pytest.mark.slow

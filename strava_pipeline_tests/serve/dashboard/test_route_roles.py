@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.routes import DATA, DOCUMENT, FRONT, HOUSE,
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.pmtiles import region
 from strava_pipeline_tests.serve.dashboard.houses import MARKS, HouseInUse, house_in
-from strava_pipeline_tests.serve.dashboard.route_values import NEEDED, VALUES
+from strava_pipeline_tests.serve.dashboard.route_values import NEEDED, SENT, VALUES
 
 TABLE = Path(__file__).with_name("route_roles.txt")
 ADMINS = ("POST /admin/accounts/{name}/let-in", "POST /admin/accounts/{name}/block")
@@ -30,12 +30,15 @@ def bodies(ids: Mapping[str, str]) -> dict[str, dict[str, Any]]:
         "POST /month/{month}/changes": {"data": {"verdict": "rejected", "change": sealed}},
         "PUT /api/files/{name}": {"content": b"x"},
         "PUT /api/maps/{name}": {"content": region()},
+        "POST /api/files": {"content": SENT},
         "PATCH /api/notifications": {"json": {ids["notification_id"]: "read"}},
         "POST /notifications": {"data": {"mark": "cleared", "id": ids["notification_id"]}},
         "POST /activities/{activity_id}/bests": {"data": {"dismissed": "true"}},
         "POST /api/requests": {"json": {"kind": "import", "names": [ids["dropped"]]}},
         "POST /requests": {"data": {"kind": "import", "names": ids["dropped"]}},
         "POST /settings/goals": {"data": {'["units"]': "miles", "seal": ids["seal"]}},
+        "POST /settings/tokens": {"data": {"name": "phone", "may": "send"}},
+        "POST /settings/tokens/remove": {"data": {"name": "of anna"}},
         "POST /account": {"data": {"password": "wrong", "new": "another password"}},
         ADMINS[0]: {"data": {"athlete": "bob"}},
         "POST /login": {"data": {"name": "mother", "password": "wrong"}},

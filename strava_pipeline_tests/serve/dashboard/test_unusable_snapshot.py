@@ -28,7 +28,7 @@ pytestmark = pytest.mark.slow
 
 WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
 NEEDS_NONE = (
-    "/api/notifications", "/api/maps", "/maps/{name}", "/api/status", "/api/requests/{request_id}", "/api/changes",
+    "/api/notifications", "/api/maps", "/maps/{name}", "/api/status", "/api/requests/{request_id}", "/api/files/{file_id}", "/api/changes",
     "/api/changes/{change_id}", "/requests/{request_id}",
 )  # fmt: skip
 

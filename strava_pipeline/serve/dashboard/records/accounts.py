@@ -42,6 +42,9 @@ class Accounts(Records):
             return None
         return Session(hash_of(token), row.csrf_token, Account(row.name, row.role, row.athlete))
 
+    def _is_served(self, athlete: str) -> bool:
+        return bool(athlete)
+
     def accounts(self) -> list[Account]:
         """All accounts, by name."""
         with self._transaction() as connection:

@@ -1,22 +1,24 @@
-"""Sessions, one-time login links, and failed logins. Tokens are stored as hashes: reading the records does not allow a login.
+"""Sessions, one-time login links, failed logins, and tokens of programs. All are stored as hashes: reading the records does
+not allow a login.
 
 Statements stand in sql/, and run on SQLite and PostgreSQL alike. Times are arguments, in UTC.
 """
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 from sqlalchemy import Connection, Engine, Row, TextClause, text
 from sqlalchemy.exc import SQLAlchemyError
 
-from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.errors import MisuseError, PipelineError, UnknownIdError
 
 SESSION = timedelta(days=30)  # then a browser has to log in again
 LINK = timedelta(minutes=10)  # then an unopened link no longer logs in
@@ -24,8 +26,13 @@ LOGGED_LINK = timedelta(hours=24)  # on a home network it stands in a log, where
 FREE_FAILURES = 5  # per client, before it has to wait
 FREE_FAILURES_OF_ALL = 50  # of all clients together: many addresses can't try more than one could
 FORGOTTEN_AFTER = timedelta(days=1)
+USE_NOTED = timedelta(hours=1)  # a token's use is written once in it: a program that asks each second costs no writing
 _EVERYBODY = "*"
+_TOKENS = "tokens"  # under which wrong tokens are counted; nobody has to wait for them
+_NEVER_WAITS = 2**31
+LONGEST_TOKEN_NAME = 40
 Role = Literal["athlete", "admin"]
+May = Literal["read", "send"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +52,42 @@ class Account:
 
 
 @dataclass(frozen=True, slots=True)
-class Session:
-    """A logged-in browser. `csrf_token`: must be repeated in its requests for changes.
+class Token:
+    """A program's or a phone's key to what one athlete has.
 
-    `account`: the account, if there are accounts.
+    Args:
+        name: as its owner calls it.
+        may: read the JSON API, or send files.
+        places: whether it also reads places, tracks and original files.
+        body: whether it also reads days and nights.
+        made_at: when it was made (UTC).
+        ends_at: when it stops opening anything (UTC), or null.
+        used_at: its last use (UTC, to the hour), or null.
+        used_from: the address from which it was used last, or null.
+    """
+
+    name: str
+    may: May
+    places: bool = False
+    body: bool = False
+    made_at: datetime | None = None
+    ends_at: datetime | None = None
+    used_at: datetime | None = None
+    used_from: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """A logged-in browser, or a program with a token. `csrf_token`: must be repeated in a browser's requests for changes; a
+    program does not learn it, and what it may ask again is sealed with it.
+
+    `account`: the account, if there are accounts. `token`: the program's.
     """
 
     token_hash: str = field(repr=False)
     csrf_token: str = field(repr=False)
     account: Account | None = None
+    token: Token | None = None
 
 
 class Records:
@@ -113,6 +147,71 @@ class Records:
         for name in (client, *more, _EVERYBODY):
             self._run("forget_attempts", client=name)
 
+    def add_token(self, token: Token, now: datetime, *, athlete: str = "", account: str | None = None) -> str:
+        """The text of a new token of an athlete, which nobody can read again. Raises MisuseError for a name that is taken.
+
+        `account`: the account that makes it, and on which it depends; None: this machine's owner.
+        """
+        text = secrets.token_urlsafe(32)
+        added = self._run(
+            "add_token",
+            token_hash=hash_of(text),
+            csrf_token=secrets.token_urlsafe(32),
+            athlete=athlete,
+            account=account,
+            name=token.name,
+            may=token.may,
+            places=token.places,
+            body=token.body,
+            now=seconds_of(now),
+            ends_at=None if token.ends_at is None else seconds_of(token.ends_at),
+        )
+        if added is None:
+            raise MisuseError(f"There is a token {token.name} already. Remove that one, or take another name.")
+        return text
+
+    def token_session(self, text: str, client: str, now: datetime) -> Session | None:
+        """The session of a token, whose use is noted; None if it is unknown or ended.
+
+        `client`: the address from which it came.
+        """
+        token_hash = hash_of(text)
+        row = self._run("find_token", token_hash=token_hash, now=seconds_of(now))
+        if row is None or not hmac.compare_digest(row.token_hash, token_hash) or not self._is_served(row.athlete):
+            return None
+        if row.used_from != client or seconds_of(now) - (row.used_at or 0) >= _of(USE_NOTED):
+            self._run("note_token", token_hash=token_hash, client=client, now=seconds_of(now))
+        account = Account(row.name, "athlete", row.athlete) if row.athlete else None
+        return Session(token_hash, row.csrf_token, account, Token(row.name, row.may, bool(row.places), bool(row.body)))
+
+    def count_wrong_token(self, now: datetime) -> None:
+        """Count a token that opened nothing."""
+        counting = {"client": _TOKENS, "free": _NEVER_WAITS, "forgotten_after": _of(FORGOTTEN_AFTER)}
+        self._run("begin_attempt", **counting, now=seconds_of(now))
+
+    def tokens(self, athlete: str = "") -> list[Token]:
+        """The tokens of an athlete, by name."""
+        with self._transaction() as connection:
+            return [_token(row) for row in connection.execute(statement("list_tokens"), {"athlete": athlete})]
+
+    def remove_token(self, name: str, athlete: str = "") -> None:
+        """Remove a token, which opens nothing from now on. Raises UnknownIdError."""
+        if self._run("remove_tokens", athlete=athlete, name=name, is_all=False) is None:
+            raise UnknownIdError("There is no token of this name. List them: strava-pipeline tokens list")
+
+    def remove_tokens(self, athlete: str = "") -> None:
+        """Remove all tokens of an athlete."""
+        self._run("remove_tokens", athlete=athlete, name="", is_all=True)
+
+    def wrong_tokens(self) -> tuple[int, datetime | None]:
+        """How many wrong tokens came since a day without any, of whomever, and when the last one did (UTC)."""
+        row = self._run("count_attempts", client=_TOKENS)
+        return (0, None) if row is None else (row.failures, _moment(row.last_at))
+
+    def _is_served(self, athlete: str) -> bool:
+        """Whether tokens of this athlete open this dashboard, and not another one of the same database."""
+        return not athlete
+
     def remove_old(self, now: datetime) -> None:
         """Remove ended sessions, links and attempts."""
         self._run("remove_old_sessions", now=seconds_of(now))
@@ -152,6 +251,18 @@ class Records:
             ) from None
 
 
+def new_token(name: str, may: str, until: str | None, *, places: bool, body: bool) -> Token:
+    """A token as a person asked for it; `until`: its last day, in UTC. Raises MisuseError."""
+    name, is_read = " ".join(name.split()), may == "read"
+    if not (1 <= len(name) <= LONGEST_TOKEN_NAME and name.isprintable()) or may not in get_args(May):
+        raise MisuseError(f"A token has a name of at most {LONGEST_TOKEN_NAME} characters, and may read or send.")
+    try:
+        ends_at = datetime.fromisoformat(f"{until}T00:00:00Z") + timedelta(days=1) if until else None
+    except (ValueError, OverflowError):
+        raise MisuseError("The last day is written 2027-01-31.") from None
+    return Token(name, cast(May, may), places and is_read, body and is_read, ends_at=ends_at)
+
+
 @cache
 def statement(name: str) -> TextClause:
     return text(files(__package__).joinpath("sql", f"{name}.sql").read_text(encoding="utf-8"))
@@ -164,6 +275,15 @@ def hash_of(token: str) -> str:
 
 def seconds_of(moment: datetime) -> int:
     return int(moment.timestamp())
+
+
+def _moment(seconds: int | None) -> datetime | None:
+    return None if seconds is None else datetime.fromtimestamp(seconds, UTC)
+
+
+def _token(row: Row[Any]) -> Token:
+    made_at, ends_at, used_at = map(_moment, (row.made_at, row.ends_at, row.used_at))
+    return Token(row.name, row.may, bool(row.places), bool(row.body), made_at, ends_at, used_at, row.used_from)
 
 
 def _of(span: timedelta) -> int:
