@@ -27,6 +27,7 @@ OTHER_NOW = {  # columns that say something else since
     "car_trips": {"trip_id"},  # moments in ids have milliseconds
     "car_trip_points": {"trip_id"},
     "car_trip_cancellations": {"cancellation_id"},
+    "activity_matches": {"reasons"},  # starts are apart by minutes, no more by seconds
     "activities_all": READ_AGAIN,
     "imported_activities": READ_AGAIN,
     "activity_details_by_source": READ_AGAIN,
