@@ -23,6 +23,7 @@ from strava_pipeline.orchestrate.tags import (
     BACKFILL,
     BY,
     BY_HAND,
+    DATA_DIR,
     FIRST_PARTITION,
     HELD_BACK,
     LAST_PARTITION,
@@ -34,7 +35,6 @@ from strava_pipeline.orchestrate.tags import (
     RESUMES,
     SCHEDULE,
     SENSOR,
-    folder_of,
 )
 
 UNFINISHED = [
@@ -50,7 +50,7 @@ _EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_S
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
     """Whether the run belongs to this data folder. One without the tag, which has not begun, counts as belonging."""
-    return folder_of(run.tags) in (None, str(lake.data_dir))
+    return run.tags.get(DATA_DIR) in (None, str(lake.data_dir))
 
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
