@@ -1,7 +1,7 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
 from typing import Any, cast
 
@@ -13,7 +13,7 @@ from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.operations.used import sources_set_up, that_send
-from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job
+from strava_pipeline.orchestrate.asset_jobs import Jobs, defined_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
@@ -22,14 +22,16 @@ from strava_pipeline.orchestrate.assets.sources import source_assets
 from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.metadata import LINEAGE, OWNER
 from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline.orchestrate.placing import HOME, Asset, Place
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
     run_resource,
     snapshot_resource,
     sources_resource,
 )
-from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
-from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.orchestrate.schedules import schedules, with_freshness
+from strava_pipeline.orchestrate.sensors import sensors, sensors_elsewhere
+from strava_pipeline.orchestrate.steps import placed
 
 
 def build_defs(
@@ -39,6 +41,7 @@ def build_defs(
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     only_set_up: bool = False,
     first_year: int | None = None,
+    place: Place = HOME,
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
 
@@ -48,11 +51,15 @@ def build_defs(
         only_set_up: leave out parts that nobody set up, except intake: files, requests, deliveries.
         first_year: the first partition; default: STRAVA_FIRST_YEAR.
         progress_of: makes a watcher that is informed of progress, besides Dagster's log.
-        executor: for runs that name no other.
+        executor: for runs that name no other, in our own Dagster.
+        place: where they stand. In somebody else's Dagster our service's own parts are left out: the rebuild, and what
+            takes in deliveries, files and requests, sends alerts or looks after records.
     """
     partitions, providers = year_partitions(first_year or settings.first_year), enabled_providers(settings)
     sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
+    sources, providers = place.chosen(sources), place.chosen(providers)
     senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
+    senders = senders if place.is_ours else set[str]()
     left_out = unused(settings) if only_set_up else set[str]()
     may_change = len(sources) > 1 or any(choice.write for choice in providers.values())
     assets: list[Asset] = [
@@ -66,22 +73,52 @@ def build_defs(
     ]
     keys = {spec.key for spec in _specs(assets)}
     assets = [_finished(keys, asset) for asset in with_freshness(assets, settings, sources)]
-    run = run_resource(settings, progress_of, _by_year(assets))
-    made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
-    names = {job.name for job in made}
+    run = run_resource(settings, progress_of, _by_year(assets), place)
+    resources = {"run": run, "sources": sources_resource(settings, place), "snapshot": snapshot_resource(settings)}
+    names = {key.to_user_string() for key in keys}
+    made = defined_jobs(settings, names, senders)
     scheduled = schedules(settings, sources, left_out, running=settings.automation)
+    if not place.is_ours:
+        there = defined_jobs(settings, names, senders, place)
+        return _elsewhere(place, settings, assets, made, there, scheduled, resources)
+    found = sensors(settings, senders, providers, made, scheduled, running=settings.automation)
     return dg.Definitions(
         assets=assets,
         jobs=[*made, rebuild_job(settings)],
         schedules=scheduled,
-        sensors=[
-            each
-            for each in sensors(settings, senders, providers, made, scheduled, running=settings.automation)
-            if names.issuperset(target.job_name for target in each.targets)
-        ],
-        resources={"run": run, "sources": sources_resource(settings), "snapshot": snapshot_resource(settings)},
+        sensors=_of_jobs(found, made),
+        resources=resources,
         executor=executor,
     )
+
+
+def _elsewhere(
+    place: Place,
+    settings: Settings,
+    assets: Sequence[Asset],
+    made: Jobs,
+    there: Jobs,
+    scheduled: Sequence[dg.ScheduleDefinition],
+    resources: Mapping[str, Any],
+) -> dg.Definitions:
+    """The definitions in somebody else's Dagster, without an executor, which is theirs; our jobs have their own.
+
+    `made`, `there`: the jobs by their plain names, and as they are called there.
+    """
+    jobs = {job.name: job for job in there}
+    found = sensors_elsewhere(settings, made, running=settings.automation)
+    return dg.Definitions(
+        assets=[placed(asset, place) for asset in assets],
+        jobs=there,
+        schedules=[place.schedule(each) for each in scheduled if place.name(each.job_name) in jobs],
+        sensors=[place.sensor(each, jobs) for each in _of_jobs(found, made)],
+        resources={place.name(key): each for key, each in resources.items()},
+    )
+
+
+def _of_jobs(found: Iterable[dg.SensorDefinition], jobs: Jobs) -> list[dg.SensorDefinition]:
+    names = {job.name for job in jobs}
+    return [each for each in found if names.issuperset(target.job_name for target in each.targets)]
 
 
 def _beside(

@@ -48,13 +48,13 @@ def own_checks(asset: str, rules: _Rules, *, blocking: bool = False) -> list[dg.
     return [dg.AssetCheckSpec(name, asset=asset, description=words, blocking=blocking) for name, words in rules.items()]
 
 
-def check_results(report: StepReport) -> dict[dg.AssetCheckKey, dg.AssetCheckResult]:
+def check_results(report: StepReport, asset: dg.AssetKey) -> dict[dg.AssetCheckKey, dg.AssetCheckResult]:
     """The results of the checks of an asset: ERROR where a broken rule keeps rows from readers, else WARN."""
     results = {}
     for check, findings in by_check(report.findings).items():
         broken_first = sorted(findings, key=lambda finding: finding.holds)
         is_error = any(finding.refuses and not finding.holds for finding in findings)
-        key = dg.AssetCheckKey(dg.AssetKey(report.asset), check)
+        key = dg.AssetCheckKey(asset, check)
         results[key] = dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=check,

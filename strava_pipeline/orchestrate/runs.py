@@ -18,6 +18,7 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import (
     BACKFILL,
@@ -73,10 +74,11 @@ def all_records(
 
 def job_of(run: dg.DagsterRun) -> str:
     """The job whose work the run does: a run launched from the asset graph is a backfill (see jobs.resolved), or streams."""
-    if run.job_name == SOURCES_JOB:
+    name = plain_name(run.job_name)
+    if name == SOURCES_JOB:
         return "backfill"  # what Strava's limit stopped of it; a provider's is gone on with by the provider's job
-    if run.job_name != IMPLICIT_ASSET_JOB_NAME:
-        return run.job_name
+    if name != IMPLICIT_ASSET_JOB_NAME:
+        return name
     assets = assets_of(run)
     return STREAMS_JOB if STREAMS in assets and not assets & {LISTING, DETAILS} else "backfill"
 
@@ -84,8 +86,9 @@ def job_of(run: dg.DagsterRun) -> str:
 def assets_of(run: dg.DagsterRun) -> frozenset[str]:
     """The names of the assets it makes; empty for a job that is not one of ours."""
     if run.asset_selection:  # a run of the command line has an empty one
-        return frozenset(key.to_user_string() for key in run.asset_selection)
-    job = "backfill" if run.job_name == SOURCES_JOB else run.job_name
+        return frozenset(key.path[-1] for key in run.asset_selection)
+    name = plain_name(run.job_name)
+    job = "backfill" if name == SOURCES_JOB else name
     return frozenset(JOBS[job].assets) if job in JOBS else frozenset()
 
 
@@ -169,7 +172,14 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
 
 def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
     """The known runs that are not over by their records."""
-    return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
+    found = [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
+    return [run for run in found if not _is_elsewhere(run)]
+
+
+def _is_elsewhere(run: dg.DagsterRun) -> bool:
+    """Whether it is a run in somebody else's Dagster, who looks after runs there."""
+    keys = run.asset_selection or ()
+    return run.job_name != plain_name(run.job_name) or any(len(key.path) > 1 for key in keys)
 
 
 def our_runs(instance: dg.DagsterInstance, lake: Lake, wanted: dg.RunsFilter) -> list[dg.DagsterRun]:
@@ -253,4 +263,4 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 def config_of(run: dg.DagsterRun) -> dict[str, dict[str, Any]]:
     """The config of the run's assets by name, without assets that have none."""
     ops: Any = run.run_config.get("ops") or {}
-    return {name: op["config"] for name, op in ops.items() if op.get("config")}
+    return {plain_name(name): op["config"] for name, op in ops.items() if op.get("config")}
