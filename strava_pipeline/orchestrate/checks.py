@@ -3,7 +3,7 @@
 A table has two checks with the catalogue's rules: `integrity`, whether it is complete, and `values`, its contents. Each
 additional rule of its asset is a check of its own. All are made in the step that makes the table. A rule that refuses a
 whole table is blocking: the step ends with an error that says what to do (steps.py), and nothing below it begins. A
-rule that holds back single years, or only warns, is not: Dagster's blocking knows no years. A step that is asked for
+rule that holds back single years, or only warns, is not: within one run Dagster blocks by no year. A step that is asked for
 checks alone merges nothing. The checks read the working warehouse: faults are never published. The rules are
 operations/table_rules.py's.
 
