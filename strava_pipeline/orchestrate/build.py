@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from types import FunctionType
 from typing import Any, cast
 
 import dagster as dg
@@ -31,7 +32,7 @@ from strava_pipeline.orchestrate.resources import (
 )
 from strava_pipeline.orchestrate.schedules import schedules, with_freshness
 from strava_pipeline.orchestrate.sensors import sensors, sensors_elsewhere
-from strava_pipeline.orchestrate.steps import placed
+from strava_pipeline.orchestrate.steps import Work, placed
 
 
 def build_defs(
@@ -163,13 +164,13 @@ def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> 
 
 
 def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
-    """The asset with its owner. One that runs also links to its source in our files, since Dagster's own function shows
-    the wrapper; one by year says how many years a run of a backfill covers: the same number for all, or Dagster divides
+    """The asset with its owner. One that runs also links to the function that does its work, since Dagster's own function
+    shows the wrapper; one by year says how many years a run of a backfill covers: the same number for all, or Dagster divides
     the runs.
     """
     if isinstance(asset, dg.AssetSpec):
         return _owned(keys, {}, asset)
-    code = cast(Any, asset.op.compute_fn).decorated_fn.work.__code__
+    code = _operation(cast(Any, asset.op.compute_fn).decorated_fn.work).__code__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)
@@ -178,3 +179,10 @@ def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
     if asset.partitions_def is None:
         return asset
     return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))
+
+
+def _operation(work: Work) -> FunctionType:
+    """The first function of operations/, or of a system's, that the work of a step calls."""
+    caller = cast(FunctionType, work)
+    called = (caller.__globals__.get(name) for name in caller.__code__.co_names)
+    return next(each for each in called if isinstance(each, FunctionType) and ".operations" in each.__module__)

@@ -59,6 +59,6 @@ def test_dg_finds_the_definitions_right_and_lists_them(tmp_path: Path) -> None:
     assert "All definitions loaded successfully" in dg(tmp_path, "check", "defs")
     listed = json.loads(dg(tmp_path, "list", "defs", "--json"))
     source = {each["asset_key"]: each.get("source", "") for each in listed["assets"]}
-    assert source["activities"].startswith("strava_pipeline/orchestrate/assets/gold.py:")
+    assert source["activities"].startswith("strava_pipeline/operations/gold_step.py:")
     assert {"bronze_files", "published_warehouse"} <= source.keys()
     assert "import_and_merge" in {each["name"] for each in listed["jobs"]}
