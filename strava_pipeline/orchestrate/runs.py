@@ -18,7 +18,7 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
-from strava_pipeline.orchestrate.job_records import plain_name
+from strava_pipeline.orchestrate.job_records import SEPARATOR, plain_name
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import (
     BACKFILL,
@@ -173,13 +173,13 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
 def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
     """The known runs that are not over by their records."""
     found = [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
-    return [run for run in found if not _is_elsewhere(run)]
+    return [run for run in found if not _prefix(run)]  # who has a Dagster of their own looks after its runs
 
 
-def _is_elsewhere(run: dg.DagsterRun) -> bool:
-    """Whether it is a run in somebody else's Dagster, who looks after runs there."""
-    keys = run.asset_selection or ()
-    return run.job_name != plain_name(run.job_name) or any(len(key.path) > 1 for key in keys)
+def _prefix(run: dg.DagsterRun) -> str:
+    """What stands before the names of an athlete in somebody else's Dagster; empty in our own."""
+    key = next(iter(run.asset_selection or ()), dg.AssetKey(""))
+    return run.job_name.removesuffix(plain_name(run.job_name)) or "".join(part + SEPARATOR for part in key.path[:-1])
 
 
 def our_runs(instance: dg.DagsterInstance, lake: Lake, wanted: dg.RunsFilter) -> list[dg.DagsterRun]:
@@ -240,7 +240,7 @@ def _is_resumable(run: dg.DagsterRun) -> bool:
 def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     """Whether the later run (queued, running or over) does the same work. A pull resumes what the last one left."""
     new, old = later.dagster_run, earlier.dagster_run
-    if later.storage_id <= earlier.storage_id:
+    if later.storage_id <= earlier.storage_id or _prefix(new) != _prefix(old):
         return False
     if new.tags.get(RESUMES) == old.run_id:
         return True

@@ -10,12 +10,13 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK
+from strava_pipeline.orchestrate.runs import fail_dead_runs, waiting_runs
+from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT
 from strava_pipeline_tests.foreign import athlete, environment, household
 from strava_pipeline_tests.foreign import dg as type_dg
 from strava_pipeline_tests.orchestrate.test_held_years import break_shard
 from strava_pipeline_tests.processes import python
-from strava_pipeline_tests.rig import Rig
+from strava_pipeline_tests.rig import NOW, Rig
 
 pytestmark = [pytest.mark.slow, pytest.mark.closed]
 
@@ -171,6 +172,33 @@ def test_a_tick_asks_for_the_athlete_s_own_job(
     assert ticked.success
     looked = dg.build_sensor_context(instance, repository_def=repository)
     assert repository.get_sensor_def("bob__resume").evaluate_tick(looked).skip_message == "Nothing waits for a limit."
+
+
+@pytest.mark.parametrize(("job", "waits"), [("bob__backfill", True), ("ann__backfill", False)])
+def test_what_waits_for_a_limit_is_not_gone_on_with_by_another_athlete_s_run(
+    job: str, waits: bool, rigs: dict[str, Rig], instance: dg.DagsterInstance
+) -> None:
+    lake, tags = rigs["ann"].lake, {LIMIT: "day", DATA_DIR: str(rigs["ann"].lake.data_dir), **range_tags(YEARS)}
+    stopped = dg.DagsterRun(job_name="ann__backfill", status=dg.DagsterRunStatus.SUCCESS, tags=tags)
+    launched = dg.DagsterRun(job_name=job, status=dg.DagsterRunStatus.NOT_STARTED, tags=range_tags(YEARS))
+    for each in (stopped, launched):
+        instance.add_run(each)
+    assert [run.run_id for run in waiting_runs(instance, lake, NOW)] == [stopped.run_id] * waits
+
+
+def test_a_run_that_died_is_left_to_whoever_has_the_dagster(rigs: dict[str, Rig], instance: dg.DagsterInstance) -> None:
+    lake = rigs["ann"].lake
+    selected = frozenset([dg.AssetKey(["ann", "activities"])])
+    runs = [
+        dg.DagsterRun(job_name="ann__flow", status=dg.DagsterRunStatus.STARTED),
+        dg.DagsterRun(job_name="__ASSET_JOB", status=dg.DagsterRunStatus.STARTED, asset_selection=selected),
+    ]
+    for run in runs:
+        instance.add_run(run)
+        (lake.state / "runs").mkdir(parents=True, exist_ok=True)
+        (lake.state / "runs" / f"{run.run_id}.lock").touch()
+    assert fail_dead_runs(instance, lake) == []
+    assert {each.status for each in instance.get_runs()} == {dg.DagsterRunStatus.STARTED}
 
 
 def test_the_process_is_left_as_it_was(project: Path, rigs: dict[str, Rig]) -> None:
