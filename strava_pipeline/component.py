@@ -70,13 +70,15 @@ class Athlete(dg.Component, dg.Model, dg.Resolvable):
         from strava_pipeline.orchestrate.build import build_defs
         from strava_pipeline.orchestrate.placing import Place
 
-        with reading_folder((context.project_root / Path(self.folder).expanduser()).absolute()):
+        folder = (context.project_root / Path(self.folder).expanduser()).absolute()
+        with reading_folder(folder):
             found = Settings.load()
         first = {} if self.first_year is None else {"first_year": self.first_year}
         settings = found.model_copy(update={"automation": self.schedules, **first})
         prefix = tuple(self.key_prefix.split("/"))
         place = Place(
             prefix=prefix,
+            folder=folder,
             group="_".join((*prefix, "")) if self.group_prefix is None else self.group_prefix,
             owners=self.owners,
             tags=self.tags or {},

@@ -6,10 +6,12 @@ part of a key.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeVar
 
 import dagster as dg
 
+from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.operations.step_reports import PUBLISHED
 from strava_pipeline.orchestrate.job_records import SEPARATOR
 
@@ -25,6 +27,7 @@ class Place:
 
     Args:
         prefix: of keys; empty: our own Dagster.
+        folder: the athlete's, which settings are read from and messages name; None: that of this process.
         group: the prefix of groups.
         owners, tags: additional ones of all assets.
         condition: of the assets that follow from gold alone.
@@ -32,6 +35,7 @@ class Place:
     """
 
     prefix: tuple[str, ...] = ()
+    folder: Path | None = None
     group: str = ""
     owners: Sequence[str] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -99,7 +103,8 @@ class Place:
 
     def _asking(self, definition: T) -> Callable[[Any], Any]:
         def asked(context: Any) -> Any:
-            found: Any = definition(context)
+            with reading_folder(self.folder):
+                found: Any = definition(context)
             return self._request(found) if isinstance(found, dg.RunRequest) else found
 
         return asked

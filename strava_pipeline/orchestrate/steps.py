@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import (
 )
 from strava_pipeline.core.numbers import if_any
 from strava_pipeline.core.process import private_files
+from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
@@ -121,7 +122,7 @@ def step(
         run: RunContext = found_resources["run"]
         with step_in_our_words(context.run, run.logs_dir):
             began = time.monotonic()
-            with private_files():
+            with private_files(), reading_folder(place.folder):
                 found = work(_asked(context, run, config, SimpleNamespace(**found_resources)))
             reports = [found] if isinstance(found, StepReport) else [*found]
             yield from reported(context, run, *reports, seconds=round(time.monotonic() - began, 3))

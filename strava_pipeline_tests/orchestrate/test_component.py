@@ -1,6 +1,7 @@
 """An athlete as a component: two of them in somebody else's project, which is examples/dagster, with an asset of its own."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import dagster as dg
 import pytest
 
+from strava_pipeline.component import Athlete
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import fail_dead_runs, waiting_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT
@@ -172,6 +174,22 @@ def test_a_tick_asks_for_the_athlete_s_own_job(
     assert ticked.success
     looked = dg.build_sensor_context(instance, repository_def=repository)
     assert repository.get_sensor_def("bob__resume").evaluate_tick(looked).skip_message == "Nothing waits for a limit."
+
+
+def test_what_is_missing_is_missed_in_the_athlete_s_folder(
+    tmp_path: Path, rigs: dict[str, Rig], instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STRAVA_CLIENT_SECRET", "of somebody else")
+    folder = tmp_path / "cid"
+    shutil.copytree(rigs["ann"].settings.secrets_dir, folder / "secrets")
+    (folder / ".env").write_text("STRAVA_CLIENT_ID=1\nSTRAVA_BASE_URL=http://127.0.0.1:9\n")
+    athlete = Athlete(folder=str(folder), key_prefix="team/cid", schedules=True, sources=["strava"])
+    theirs = athlete.build_defs(dg.ComponentTree.for_test().load_context)
+    schedule = theirs.get_repository_def().get_schedule_def("team__cid__daily_flow")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    failed = run(theirs, instance, "team__cid__flow", tags=range_tags([2026]))
+    (said,) = {str(each.step_failure_data.error) for each in failed.all_events if each.is_step_failure}
+    assert str(folder / ".env") in said
 
 
 @pytest.mark.parametrize(("job", "waits"), [("bob__backfill", True), ("ann__backfill", False)])
