@@ -56,19 +56,16 @@ def build_defs(
         place: where they stand. In somebody else's Dagster our service's own parts are left out: the rebuild, and what
             takes in deliveries, files and requests, sends alerts or looks after records.
     """
-    partitions, providers = year_partitions(first_year or settings.first_year), enabled_providers(settings)
-    sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
-    sources, providers = place.chosen(sources), place.chosen(providers)
-    senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
-    senders = senders if place.is_ours else set[str]()
+    partitions = year_partitions(first_year or settings.first_year)
+    providers = place.chosen(enabled_providers(settings))
+    sources = place.chosen(sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers})
+    senders = _senders(settings, sources, only_set_up=only_set_up) if place.is_ours else set()
     left_out = unused(settings) if only_set_up else set[str]()
-    may_change = len(sources) > 1 or any(choice.write for choice in providers.values())
+    may_change = not only_set_up or len(sources) > 1 or any(choice.write for choice in providers.values())
     assets: list[Asset] = [
-        *source_assets(partitions, sources, senders, settings.import_limits),
-        *import_assets(settings.import_limits),
-        *received_assets(sources, senders),
+        *_of_sources(partitions, settings, sources, senders),
         *gold_assets(partitions, providers, settings),
-        *([change_assets(partitions, settings)] if may_change or not only_set_up else []),
+        *([change_assets(partitions, settings)] if may_change else []),
         insight_assets(partitions, settings.timezone, settings.insight_sports),
         *_beside(partitions, settings, left_out),
     ]
@@ -83,14 +80,23 @@ def build_defs(
         there = defined_jobs(settings, names, senders, place)
         return _elsewhere(place, settings, assets, made, there, scheduled, resources)
     found = sensors(settings, senders, providers, made, scheduled, running=settings.automation)
-    return dg.Definitions(
-        assets=assets,
-        jobs=[*made, rebuild_job(settings)],
-        schedules=scheduled,
-        sensors=_of_jobs(found, made),
-        resources=resources,
-        executor=executor,
-    )
+    parts: dict[str, Any] = {"jobs": [*made, rebuild_job(settings)], "sensors": _of_jobs(found, made)}
+    return dg.Definitions(assets=assets, schedules=scheduled, resources=resources, executor=executor, **parts)
+
+
+def _senders(settings: Settings, sources: Mapping[str, ProviderChoice], *, only_set_up: bool) -> set[str]:
+    return that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
+
+
+def _of_sources(
+    partitions: dg.PartitionsDefinition[Any],
+    settings: Settings,
+    sources: Mapping[str, ProviderChoice],
+    senders: Set[str],
+) -> Iterator[Asset]:
+    yield from source_assets(partitions, sources, senders, settings.import_limits)
+    yield from import_assets(settings.import_limits)
+    yield from received_assets(sources, senders)
 
 
 def _elsewhere(
