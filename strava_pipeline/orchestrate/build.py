@@ -80,8 +80,8 @@ def build_defs(
         there = defined_jobs(settings, names, senders, place)
         return _elsewhere(place, settings, assets, made, there, scheduled, resources)
     found = sensors(settings, senders, providers, made, scheduled, running=settings.automation)
-    parts: dict[str, Any] = {"jobs": [*made, rebuild_job(settings)], "sensors": _of_jobs(found, made)}
-    return dg.Definitions(assets=assets, schedules=scheduled, resources=resources, executor=executor, **parts)
+    others: dict[str, Any] = {"jobs": [*made, rebuild_job(settings)], "sensors": _of_jobs(found, made)}
+    return dg.Definitions(assets=assets, schedules=scheduled, resources=resources, executor=executor, **others)
 
 
 def _senders(settings: Settings, sources: Mapping[str, ProviderChoice], *, only_set_up: bool) -> set[str]:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from strava_pipeline.core.process import private_files
 from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.operations.step_reports import PUBLISHED
 from strava_pipeline.orchestrate.job_records import SEPARATOR
@@ -103,7 +104,7 @@ class Place:
 
     def _asking(self, definition: T) -> Callable[[Any], Any]:
         def asked(context: Any) -> Any:
-            with reading_folder(self.folder):
+            with private_files(), reading_folder(self.folder):
                 found: Any = definition(context)
             return self._request(found) if isinstance(found, dg.RunRequest) else found
 

@@ -84,6 +84,8 @@ def run_resource(
             run, instance = context.run, context.instance
             assert run is not None, "only runs have it"
             assert instance is not None
+            if place.folder is not None and not place.folder.is_dir():
+                raise MisuseError(f"The athlete's folder is missing: {place.folder}. Is its disk there?")
             job = plain_name(run.job_name)
             umask = os.umask(PRIVATE)  # while it begins and ends: the process may not be ours
             held.callback(os.umask, umask)

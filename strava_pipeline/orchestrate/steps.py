@@ -124,7 +124,7 @@ def step(
             began = time.monotonic()
             with private_files(), reading_folder(place.folder):
                 found = work(_asked(context, run, config, SimpleNamespace(**found_resources)))
-            reports = [found] if isinstance(found, StepReport) else [*found]
+                reports = [found] if isinstance(found, StepReport) else [*found]
             yield from reported(context, run, *reports, seconds=round(time.monotonic() - began, 3))
 
     def configured(context: dg.AssetExecutionContext, config: config) -> Iterator[Result]:  # type: ignore[valid-type]

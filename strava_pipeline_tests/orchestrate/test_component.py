@@ -190,6 +190,9 @@ def test_what_is_missing_is_missed_in_the_athlete_s_folder(
     failed = run(theirs, instance, "team__cid__flow", tags=range_tags([2026]))
     (said,) = {str(each.step_failure_data.error) for each in failed.all_events if each.is_step_failure}
     assert str(folder / ".env") in said
+    folder.rename(tmp_path / "elsewhere")
+    assert not run(theirs, instance, "team__cid__flow", tags=range_tags([2026])).success
+    assert not folder.exists()
 
 
 @pytest.mark.parametrize(("job", "waits"), [("bob__backfill", True), ("ann__backfill", False)])
