@@ -229,7 +229,8 @@ def _materialized(
 
 def _key(context: dg.AssetExecutionContext, asset: str) -> dg.AssetKey:
     """The key of an asset beside those of the present step."""
-    return dg.AssetKey([*next(iter(context.assets_def.keys)).path[:-1], asset])
+    of_checks = {key.asset_key for key in context.selected_asset_check_keys}  # which may be asked for alone
+    return dg.AssetKey([*next(iter(context.selected_asset_keys or of_checks)).path[:-1], asset])
 
 
 def tags_before(context: dg.AssetExecutionContext, asset: str, year: int) -> Mapping[str, str] | None:

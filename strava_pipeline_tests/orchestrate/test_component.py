@@ -156,6 +156,10 @@ def test_three_years_a_failed_check_and_an_asset_of_the_project_s_own(
     failed = [each for each in held.get_asset_check_evaluations() if not each.passed]
     assert {each.asset_key.path[0] for each in failed} == {"ann"}
     assert run(loaded, instance, "bob__compact", tags=range_tags(YEARS)).success
+    check = dg.AssetCheckKey(dg.AssetKey(["ann", "activities"]), "holds_shards")
+    alone = loaded.resolve_implicit_global_asset_job_def().get_subset(asset_check_selection={check})
+    again = alone.execute_in_process(instance=instance, raise_on_error=False).get_asset_check_evaluations()
+    assert [(each.asset_check_key, each.passed) for each in again] == [(check, False)]
     shard.unlink()
 
 
