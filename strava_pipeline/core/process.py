@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+PRIVATE = 0o077  # the umask of our own processes (docs/adr/0084)
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -80,6 +81,16 @@ def collect_seldom() -> None:
     atexit.register(gc.freeze)
 
 
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Within the body, new files are made as by `keep_files_private`; for a process that isn't ours."""
+    before = os.umask(PRIVATE)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
 def keep_files_private() -> None:
     """Create new folders as 0700 and new files as 0600 from now on, in this process and its children (docs/adr/0084)."""
-    os.umask(0o077)
+    os.umask(PRIVATE)

@@ -27,6 +27,8 @@ CONNECT_TIMEOUT, READ_TIMEOUT = 10, 60  # seconds; the read timeout holds for th
 WHOLE_TIMEOUT = 300  # seconds for all of an answer: one that trickles would never hit the read timeout
 CHUNK = 1 << 16  # bytes
 EVIDENCE = 1_000_000  # bytes that are kept of an answer that was not read to its end
+# the debug lines of the one hold whole addresses, and so does the other's warning of a head that can't be read
+QUIETED = {"urllib3.connectionpool": INFO, "urllib3.connection": ERROR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +104,8 @@ class Wire:
             plain_http_hosts=plain_http_hosts,
         )
         self._headers = dict(self._session.headers)
-        getLogger("urllib3.connectionpool").setLevel(INFO)  # its debug lines hold whole addresses, and so does
-        getLogger("urllib3.connection").setLevel(ERROR)  # its warning of a head that can't be read
+        for logger, level in QUIETED.items():
+            getLogger(logger).setLevel(level)
 
     def send(
         self,

@@ -1,7 +1,7 @@
 """Years that a check holds back: they stay as they were, while the other years of the same run are merged and published.
 
 A step that finds a year wrong records it on disk, by the run and the asset, and the steps below leave that year out. A
-Dagster check has no partition, and a blocking one stops all years of a run. How orchestrate/ uses it stands in its
+blocking check of Dagster's stops all years of a run. How orchestrate/ uses it stands in its
 steps.py.
 """
 

@@ -23,22 +23,28 @@ from strava_pipeline.orchestrate.jobs import (
     jobs_of,
     sends_webhooks,
 )
+from strava_pipeline.orchestrate.placing import HOME, Place
 from strava_pipeline.orchestrate.resources import Run
 from strava_pipeline.orchestrate.steps import shown
 
 Jobs = Sequence[UnresolvedAssetJobDefinition | dg.JobDefinition]
 
 
-def defined_jobs(settings: Settings, assets: Set[str], senders: Set[str]) -> list[UnresolvedAssetJobDefinition]:
+def defined_jobs(
+    settings: Settings, assets: Set[str], senders: Set[str], place: Place = HOME
+) -> list[UnresolvedAssetJobDefinition]:
     """The jobs whose parts are all among `assets`; those that follow deliveries of services only for `senders`."""
     silent = {*enabled_providers(settings)} - senders
     left_out = {events_job(name).name for name in silent if sends_webhooks(name)}
     return [
         dg.define_asset_job(
-            job.name,
-            dg.AssetSelection.assets(*(name for part in job.selects for name in made_by(part) if name in assets)),
+            place.name(job.name),
+            dg.AssetSelection.assets(
+                *(place.key(dg.AssetKey(name)) for part in job.selects for name in made_by(part) if name in assets)
+            ),
             description=job.words,
-            config=job.run_config(),
+            config=place.config(job.run_config()),
+            executor_def=None if place.is_ours else dg.in_process_executor,
         )
         for job in jobs_of(settings).values()
         if job.name not in left_out and not any(_is_missing(part, assets) for part in job.selects)

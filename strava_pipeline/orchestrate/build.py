@@ -1,8 +1,9 @@
 """Builds the whole definitions from settings, so that a test can build them on a temporary folder and an emulator."""
 
 import warnings
-from collections.abc import Iterable, Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from functools import partial
+from types import FunctionType
 from typing import Any, cast
 
 import dagster as dg
@@ -13,7 +14,7 @@ from strava_pipeline.core.years import YEARS_A_RUN
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import ProviderChoice, enabled_providers
 from strava_pipeline.operations.used import sources_set_up, that_send
-from strava_pipeline.orchestrate.asset_jobs import defined_jobs, rebuild_job
+from strava_pipeline.orchestrate.asset_jobs import Jobs, defined_jobs, rebuild_job
 from strava_pipeline.orchestrate.assets.changes import change_assets
 from strava_pipeline.orchestrate.assets.gold import gold_assets, insight_assets
 from strava_pipeline.orchestrate.assets.imports import import_assets, received_assets
@@ -22,14 +23,16 @@ from strava_pipeline.orchestrate.assets.sources import source_assets
 from strava_pipeline.orchestrate.jobs import sends_webhooks
 from strava_pipeline.orchestrate.metadata import LINEAGE, OWNER
 from strava_pipeline.orchestrate.partitions import year_partitions
+from strava_pipeline.orchestrate.placing import HOME, Asset, Place
 from strava_pipeline.orchestrate.resources import (
     ProgressOf,
     run_resource,
     snapshot_resource,
     sources_resource,
 )
-from strava_pipeline.orchestrate.schedules import Asset, schedules, with_freshness
-from strava_pipeline.orchestrate.sensors import sensors
+from strava_pipeline.orchestrate.schedules import schedules, with_freshness
+from strava_pipeline.orchestrate.sensors import sensors, sensors_elsewhere
+from strava_pipeline.orchestrate.steps import Work, placed
 
 
 def build_defs(
@@ -39,6 +42,7 @@ def build_defs(
     executor: dg.ExecutorDefinition = dg.in_process_executor,
     only_set_up: bool = False,
     first_year: int | None = None,
+    place: Place = HOME,
 ) -> dg.Definitions:
     """All assets, checks, jobs, schedules and sensors. Reads only which providers are enabled; logs in nowhere.
 
@@ -48,40 +52,80 @@ def build_defs(
         only_set_up: leave out parts that nobody set up, except intake: files, requests, deliveries.
         first_year: the first partition; default: STRAVA_FIRST_YEAR.
         progress_of: makes a watcher that is informed of progress, besides Dagster's log.
-        executor: for runs that name no other.
+        executor: for runs that name no other, in our own Dagster.
+        place: where they stand. In somebody else's Dagster our service's own parts are left out: the rebuild, and what
+            takes in deliveries, files and requests, sends alerts or looks after records.
     """
-    partitions, providers = year_partitions(first_year or settings.first_year), enabled_providers(settings)
-    sources = sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers}
-    senders = that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
+    partitions = year_partitions(first_year or settings.first_year)
+    providers = place.chosen(enabled_providers(settings))
+    sources = place.chosen(sources_set_up(settings) if only_set_up else {STRAVA: ProviderChoice(), **providers})
+    senders = _senders(settings, sources, only_set_up=only_set_up) if place.is_ours else set()
     left_out = unused(settings) if only_set_up else set[str]()
-    may_change = len(sources) > 1 or any(choice.write for choice in providers.values())
+    may_change = not only_set_up or len(sources) > 1 or any(choice.write for choice in providers.values())
     assets: list[Asset] = [
-        *source_assets(partitions, sources, senders, settings.import_limits),
-        *import_assets(settings.import_limits),
-        *received_assets(sources, senders),
+        *_of_sources(partitions, settings, sources, senders),
         *gold_assets(partitions, providers, settings),
-        *([change_assets(partitions, settings)] if may_change or not only_set_up else []),
+        *([change_assets(partitions, settings)] if may_change else []),
         insight_assets(partitions, settings.timezone, settings.insight_sports),
         *_beside(partitions, settings, left_out),
     ]
     keys = {spec.key for spec in _specs(assets)}
     assets = [_finished(keys, asset) for asset in with_freshness(assets, settings, sources)]
-    run = run_resource(settings, progress_of, _by_year(assets))
-    made = defined_jobs(settings, {key.to_user_string() for key in keys}, senders)
-    names = {job.name for job in made}
+    run = run_resource(settings, progress_of, _by_year(assets), place)
+    resources = {"run": run, "sources": sources_resource(settings, place), "snapshot": snapshot_resource(settings)}
+    names = {key.to_user_string() for key in keys}
+    made = defined_jobs(settings, names, senders)
     scheduled = schedules(settings, sources, left_out, running=settings.automation)
+    if not place.is_ours:
+        there = defined_jobs(settings, names, senders, place)
+        return _elsewhere(place, settings, assets, made, there, scheduled, resources)
+    found = sensors(settings, senders, providers, made, scheduled, running=settings.automation)
+    others: dict[str, Any] = {"jobs": [*made, rebuild_job(settings)], "sensors": _of_jobs(found, made)}
+    return dg.Definitions(assets=assets, schedules=scheduled, resources=resources, executor=executor, **others)
+
+
+def _senders(settings: Settings, sources: Mapping[str, ProviderChoice], *, only_set_up: bool) -> set[str]:
+    return that_send(settings) if only_set_up else {*filter(sends_webhooks, sources)}
+
+
+def _of_sources(
+    partitions: dg.PartitionsDefinition[Any],
+    settings: Settings,
+    sources: Mapping[str, ProviderChoice],
+    senders: Set[str],
+) -> Iterator[Asset]:
+    yield from source_assets(partitions, sources, senders, settings.import_limits)
+    yield from import_assets(settings.import_limits)
+    yield from received_assets(sources, senders)
+
+
+def _elsewhere(
+    place: Place,
+    settings: Settings,
+    assets: Sequence[Asset],
+    made: Jobs,
+    there: Jobs,
+    scheduled: Sequence[dg.ScheduleDefinition],
+    resources: Mapping[str, Any],
+) -> dg.Definitions:
+    """The definitions in somebody else's Dagster, without an executor, which is theirs; our jobs have their own.
+
+    `made`, `there`: the jobs by their plain names, and as they are called there.
+    """
+    jobs = {job.name: job for job in there}
+    found = sensors_elsewhere(settings, made, running=settings.automation)
     return dg.Definitions(
-        assets=assets,
-        jobs=[*made, rebuild_job(settings)],
-        schedules=scheduled,
-        sensors=[
-            each
-            for each in sensors(settings, senders, providers, made, scheduled, running=settings.automation)
-            if names.issuperset(target.job_name for target in each.targets)
-        ],
-        resources={"run": run, "sources": sources_resource(settings), "snapshot": snapshot_resource(settings)},
-        executor=executor,
+        assets=[placed(asset, place) for asset in assets],
+        jobs=there,
+        schedules=[place.schedule(each) for each in scheduled if place.name(each.job_name) in jobs],
+        sensors=[place.sensor(each, jobs) for each in _of_jobs(found, made)],
+        resources={place.name(key): each for key, each in resources.items()},
     )
+
+
+def _of_jobs(found: Iterable[dg.SensorDefinition], jobs: Jobs) -> list[dg.SensorDefinition]:
+    names = {job.name for job in jobs}
+    return [each for each in found if names.issuperset(target.job_name for target in each.targets)]
 
 
 def _beside(
@@ -126,13 +170,13 @@ def _owned(keys: Set[dg.AssetKey], more: dict[str, Any], spec: dg.AssetSpec) -> 
 
 
 def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
-    """The asset with its owner. One that runs also links to its source in our files, since Dagster's own function shows
-    the wrapper; one by year says how many years a run of a backfill covers: the same number for all, or Dagster divides
+    """The asset with its owner. One that runs also links to the function that does its work, since Dagster's own function
+    shows the wrapper; one by year says how many years a run of a backfill covers: the same number for all, or Dagster divides
     the runs.
     """
     if isinstance(asset, dg.AssetSpec):
         return _owned(keys, {}, asset)
-    code = cast(Any, asset.op.compute_fn).decorated_fn.work.__code__
+    code = _operation(cast(Any, asset.op.compute_fn).decorated_fn.work).__code__
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", dg.BetaWarning)
         place = dg.LocalFileCodeReference(file_path=code.co_filename, line_number=code.co_firstlineno)
@@ -141,3 +185,10 @@ def _finished(keys: Set[dg.AssetKey], asset: Asset) -> Asset:
     if asset.partitions_def is None:
         return asset
     return asset.with_attributes(backfill_policy=dg.BackfillPolicy.multi_run(YEARS_A_RUN))
+
+
+def _operation(work: Work) -> FunctionType:
+    """The first function of operations/, or of a system's, that the work of a step calls."""
+    caller = cast(FunctionType, work)
+    called = (caller.__globals__.get(name) for name in caller.__code__.co_names)
+    return next(each for each in called if isinstance(each, FunctionType) and ".operations" in each.__module__)

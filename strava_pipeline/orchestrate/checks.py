@@ -3,7 +3,7 @@
 A table has two checks with the catalogue's rules: `integrity`, whether it is complete, and `values`, its contents. Each
 additional rule of its asset is a check of its own. All are made in the step that makes the table. A rule that refuses a
 whole table is blocking: the step ends with an error that says what to do (steps.py), and nothing below it begins. A
-rule that holds back single years, or only warns, is not: Dagster's blocking knows no years. A step that is asked for
+rule that holds back single years, or only warns, is not: within one run Dagster blocks by no year. A step that is asked for
 checks alone merges nothing. The checks read the working warehouse: faults are never published. The rules are
 operations/table_rules.py's.
 
@@ -48,13 +48,13 @@ def own_checks(asset: str, rules: _Rules, *, blocking: bool = False) -> list[dg.
     return [dg.AssetCheckSpec(name, asset=asset, description=words, blocking=blocking) for name, words in rules.items()]
 
 
-def check_results(report: StepReport) -> dict[dg.AssetCheckKey, dg.AssetCheckResult]:
+def check_results(report: StepReport, asset: dg.AssetKey) -> dict[dg.AssetCheckKey, dg.AssetCheckResult]:
     """The results of the checks of an asset: ERROR where a broken rule keeps rows from readers, else WARN."""
     results = {}
     for check, findings in by_check(report.findings).items():
         broken_first = sorted(findings, key=lambda finding: finding.holds)
         is_error = any(finding.refuses and not finding.holds for finding in findings)
-        key = dg.AssetCheckKey(dg.AssetKey(report.asset), check)
+        key = dg.AssetCheckKey(asset, check)
         results[key] = dg.AssetCheckResult(
             asset_key=key.asset_key,
             check_name=check,

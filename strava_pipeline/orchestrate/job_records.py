@@ -32,6 +32,15 @@ class Group:
         return tuple(_ASSET_OF.get(name, name) for name in names if name not in self.but)
 
 
+SEPARATOR = "__"  # between the prefix of an athlete in somebody else's Dagster and a name: Dagster's own for steps
+
+
+def plain_name(name: str) -> str:
+    """The name of a job or a step without the prefix that it has in somebody else's Dagster (placing.py)."""
+    prefix, _, plain = name.rpartition(SEPARATOR)
+    return plain if prefix else name  # Dagster's own begin with the separator
+
+
 COPIES = Group("copied", also=("second_copy",))  # last in a run that lands or publishes anything, where a copy is made
 Selected = str | Group  # an asset by its name, or the tables of a group
 

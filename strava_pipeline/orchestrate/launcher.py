@@ -25,7 +25,7 @@ from strava_pipeline.orchestrate.dagster_private import (
     LaunchRunContext,
     WorkerStatus,
 )
-from strava_pipeline.orchestrate.tags import folder_of
+from strava_pipeline.orchestrate.tags import DATA_DIR
 
 if TYPE_CHECKING:
     from strava_pipeline.lake.paths import Lake
@@ -110,7 +110,7 @@ def _lake_of(run: dg.DagsterRun) -> "Lake | None":
     """The data folder of a run that has begun."""
     from strava_pipeline.lake.paths import Lake
 
-    folder = folder_of(run.tags)
+    folder = run.tags.get(DATA_DIR)
     return Lake(Path(folder)) if folder is not None else None
 
 

@@ -19,6 +19,7 @@ from strava_pipeline.lake.requests import end_request
 from strava_pipeline.operations.log_files import Outcome
 from strava_pipeline.operations.map_region import MAP_REGION, RegionReport
 from strava_pipeline.operations.years import years_in_words
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import REQUEST
 
@@ -40,13 +41,14 @@ def note_end(
     link, at = f"{ui}/runs/{run.run_id}" if ui else "strava-pipeline logs latest", at.astimezone(UTC)
     is_done = outcome.name in ("done", "stopped early")
     years = years_in_words(years_of_run(run))
-    name = f"{run.job_name} ({years})" if years else run.job_name
+    job = plain_name(run.job_name)
+    name = f"{job} ({years})" if years else job
     if outcome.name == "failed":
         message = f"The run {name} failed: {why or 'it ended without a word'}"
-        notify(lake, "error", message, at, about=f"{run.job_name} {years} {why}", link=link, run_id=run.run_id)
+        notify(lake, "error", message, at, about=f"{job} {years} {why}", link=link, run_id=run.run_id)
     elif outcome.name == "stopped early":
         message = f"The run {name} stopped early: {why} What was fetched is kept."
-        notify(lake, "warning", message, at, about=f"{run.job_name} {why}", link=link, run_id=run.run_id)
+        notify(lake, "warning", message, at, about=f"{job} {why}", link=link, run_id=run.run_id)
     if (news := _news(reports)) is not None and is_done:
         notify(lake, "info", f"{name}: {news}.", at, link=link, run_id=run.run_id)
     if proposed := reports.get("proposed_changes", {}).get("newly_proposed"):

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from strava_pipeline.orchestrate.home import CONFIG, own_configuration
-from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
+from strava_pipeline.orchestrate.tags import DATA_DIR
 
 MIGRATED_BY = ".migrated_by"  # a note in Dagster's home: the version of Dagster that last checked the databases there
 _RUNS, _EVENTS, _SCHEDULES = "history/runs.db", "history/runs/index.db", "schedules/schedules.db"
@@ -29,7 +29,7 @@ WHERE instigators.status <> 'STOPPED' AND tick.status = 'FAILURE' AND tick.id = 
 """
 RUNS_OF_FOLDER = """
 SELECT pipeline_name, runs.status, count(*), max(end_time) FROM runs
-WHERE NOT EXISTS (SELECT 1 FROM run_tags WHERE run_id = runs.run_id AND key IN (:key, :before) AND value <> :folder)
+WHERE NOT EXISTS (SELECT 1 FROM run_tags WHERE run_id = runs.run_id AND key = :key AND value <> :folder)
 GROUP BY pipeline_name, runs.status
 """  # also asked of other databases, by Dagster's own connection
 
@@ -103,7 +103,7 @@ def read_run_counts(home: Path, data_dir: Path) -> list[RunCount]:
 
 def of_folder(data_dir: Path) -> dict[str, str]:
     """The parameters of RUNS_OF_FOLDER: a run without the tag has not begun, and may be the folder's."""
-    return {"key": DATA_DIR, "before": DATA_DIR_BEFORE, "folder": str(data_dir)}
+    return {"key": DATA_DIR, "folder": str(data_dir)}
 
 
 def run_counts(rows: Iterable[Sequence[Any]]) -> list[RunCount]:

@@ -8,6 +8,7 @@ Resources in Dagster: https://docs.dagster.io/guides/build/external-resources
 """
 
 import logging
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -19,7 +20,9 @@ import dagster as dg
 from dagster_duckdb import DuckDBResource
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.process import PRIVATE, private_files
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.http import QUIETED
 from strava_pipeline.lake.decisions import keep_decisions
 from strava_pipeline.lake.locks import is_live, live_run, locked
 from strava_pipeline.lake.paths import Lake
@@ -34,10 +37,12 @@ from strava_pipeline.operations.sources import Sources
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
 from strava_pipeline.orchestrate.failures import resource_in_our_words
 from strava_pipeline.orchestrate.home import ui_of
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.placing import HOME, Place
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.orchestrate.runs import assets_of, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
@@ -63,7 +68,10 @@ RunSources = dg.ResourceParam[Sources]
 
 
 def run_resource(
-    settings: Settings, progress_of: ProgressOf | None = None, by_year: frozenset[str] = frozenset()
+    settings: Settings,
+    progress_of: ProgressOf | None = None,
+    by_year: frozenset[str] = frozenset(),
+    place: Place = HOME,
 ) -> dg.ResourceDefinition:
     """The `RunContext` of a run. Opens the run's log; frees its locks at its end. `by_year`: the assets kept by year.
 
@@ -76,6 +84,13 @@ def run_resource(
             run, instance = context.run, context.instance
             assert run is not None, "only runs have it"
             assert instance is not None
+            if place.folder is not None and not place.folder.is_dir():
+                raise MisuseError(f"The athlete's folder is missing: {place.folder}. Is its disk there?")
+            job = plain_name(run.job_name)
+            umask = os.umask(PRIVATE)  # while it begins and ends: the process may not be ours
+            held.callback(os.umask, umask)
+            for quieted in () if place.is_ours else map(logging.getLogger, QUIETED):
+                held.callback(quieted.setLevel, quieted.level)
             log = _StepLog(context.log or logging.getLogger(__name__))
             _add_years(instance, run, settings, by_year)
             who = f"{run.job_name}, run {run.run_id}"
@@ -84,7 +99,9 @@ def run_resource(
             context_of_run = run_context(settings, progress, who, run_id=run.root_run_id or run.run_id)
             lake, now = context_of_run.lake, datetime.now(UTC)
             held.callback(keep_decisions, lake)
-            on_end = partial(note_end, lake, run, ui_of(settings.dagster_home))
+            on_end = private_files()(
+                partial(note_end, lake, run, ui_of(settings.dagster_home) if place.is_ours else None)
+            )
             to_stdout = None if settings.log_stdout == "runs" and watcher else settings.log_stdout
             held.enter_context(logged(settings.logs_dir, instance, run, now, progress.say, on_end, to_stdout))
             held.enter_context(_warnings_shown(log, watcher))
@@ -95,10 +112,12 @@ def run_resource(
             _tag(instance, run, lake)
             if run.parent_run_id is not None and run.step_keys_to_execute is None:  # not from where it failed
                 forget_held_years(lake, str(context_of_run.run_id))
-            if run.job_name not in (*STEP_JOBS, REBUILD_JOB):
+            if job not in (*STEP_JOBS, REBUILD_JOB):
                 context_of_run = bring_up_to_date(context_of_run, settings)
-            if run.job_name == REBUILD_JOB or (run.job_name in PULLING_JOBS and _lists(run)):
+            if job == REBUILD_JOB or (job in PULLING_JOBS and _lists(run)):
                 held.enter_context(locked(lake, FLOW_LOCK, who=who, tell=progress.say))
+            os.umask(umask)
+            held.callback(os.umask, PRIVATE)
             yield context_of_run
 
     return run_of
@@ -120,18 +139,20 @@ def _add_years(instance: dg.DagsterInstance, run: dg.DagsterRun, settings: Setti
         raise MisuseError(
             "This run names no year, and what it makes is kept by year. In Dagster, choose the years when you launch it."
         )
-    if years := years_without_choice(settings, run.job_name):
+    if years := years_without_choice(settings, plain_name(run.job_name)):
         tags = {**range_tags(years), NO_CHOICE: "true"}
         instance.add_run_tags(run.run_id, tags)
         cast(dict[str, str], run.tags).update(tags)
 
 
-def sources_resource(settings: Settings) -> dg.ResourceDefinition:
+def sources_resource(settings: Settings, place: Place = HOME) -> dg.ResourceDefinition:
     """The sources, with one client of each per run. Not a `ConfigurableResource`, because the UI would show its secret fields."""
 
-    @dg.resource(required_resource_keys={"run"}, description="The services, with one client of each for each run.")
+    key = place.name("run")
+
+    @dg.resource(required_resource_keys={key}, description="The services, with one client of each for each run.")
     def sources(context: dg.InitResourceContext) -> Sources:
-        return Sources(settings, context.resources.run)
+        return Sources(settings, getattr(context.resources, key))
 
     return sources
 
@@ -157,7 +178,7 @@ def _tag(instance: dg.DagsterInstance, run: dg.DagsterRun, lake: Lake) -> None:
 
 def _lists(run: dg.DagsterRun) -> bool:
     """Whether the listing is among the run's assets; a run that resumes with details alone interferes with no listing."""
-    return not run.asset_selection or dg.AssetKey(LISTING) in run.asset_selection
+    return not run.asset_selection or LISTING in assets_of(run)
 
 
 class _StepLog(logging.Logger):

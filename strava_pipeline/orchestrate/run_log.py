@@ -98,7 +98,7 @@ class _Listener:
             self._log.begin_stage(step, at)
         elif event.event_type is DagsterEventType.ASSET_MATERIALIZATION:
             done = event.step_materialization_data.materialization
-            self._log.add_report(step, at, done.asset_key.to_user_string(), reported(done))
+            self._log.add_report(step, at, done.asset_key.path[-1], reported(done))
         elif event.event_type is DagsterEventType.ASSET_CHECK_EVALUATION:
             if not event.asset_check_evaluation_data.passed:
                 self._log.write(at, *_failed_check(event.asset_check_evaluation_data), event.step_key)

@@ -18,11 +18,13 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import end_request
 from strava_pipeline.orchestrate.dagster_private import IMPLICIT_ASSET_JOB_NAME
+from strava_pipeline.orchestrate.job_records import SEPARATOR, plain_name
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, PULLING_JOBS, SOURCES_JOB, STREAMS, STREAMS_JOB
 from strava_pipeline.orchestrate.tags import (
     BACKFILL,
     BY,
     BY_HAND,
+    DATA_DIR,
     FIRST_PARTITION,
     HELD_BACK,
     LAST_PARTITION,
@@ -34,7 +36,6 @@ from strava_pipeline.orchestrate.tags import (
     RESUMES,
     SCHEDULE,
     SENSOR,
-    folder_of,
 )
 
 UNFINISHED = [
@@ -50,7 +51,7 @@ _EVENTS_OF_RETRIES = (dg.DagsterEventType.RUN_FAILURE, dg.DagsterEventType.RUN_S
 
 def is_ours(run: dg.DagsterRun, lake: Lake) -> bool:
     """Whether the run belongs to this data folder. One without the tag, which has not begun, counts as belonging."""
-    return folder_of(run.tags) in (None, str(lake.data_dir))
+    return run.tags.get(DATA_DIR) in (None, str(lake.data_dir))
 
 
 def newest(instance: dg.DagsterInstance, lake: Lake, job: str, statuses: list[DagsterRunStatus]) -> dg.RunRecord | None:
@@ -73,10 +74,11 @@ def all_records(
 
 def job_of(run: dg.DagsterRun) -> str:
     """The job whose work the run does: a run launched from the asset graph is a backfill (see jobs.resolved), or streams."""
-    if run.job_name == SOURCES_JOB:
+    name = plain_name(run.job_name)
+    if name == SOURCES_JOB:
         return "backfill"  # what Strava's limit stopped of it; a provider's is gone on with by the provider's job
-    if run.job_name != IMPLICIT_ASSET_JOB_NAME:
-        return run.job_name
+    if name != IMPLICIT_ASSET_JOB_NAME:
+        return name
     assets = assets_of(run)
     return STREAMS_JOB if STREAMS in assets and not assets & {LISTING, DETAILS} else "backfill"
 
@@ -84,8 +86,9 @@ def job_of(run: dg.DagsterRun) -> str:
 def assets_of(run: dg.DagsterRun) -> frozenset[str]:
     """The names of the assets it makes; empty for a job that is not one of ours."""
     if run.asset_selection:  # a run of the command line has an empty one
-        return frozenset(key.to_user_string() for key in run.asset_selection)
-    job = "backfill" if run.job_name == SOURCES_JOB else run.job_name
+        return frozenset(key.path[-1] for key in run.asset_selection)
+    name = plain_name(run.job_name)
+    job = "backfill" if name == SOURCES_JOB else name
     return frozenset(JOBS[job].assets) if job in JOBS else frozenset()
 
 
@@ -169,7 +172,14 @@ def _report_as_died(instance: dg.DagsterInstance, lake: Lake, run: dg.DagsterRun
 
 def unfinished(instance: dg.DagsterInstance, run_ids: list[str]) -> list[dg.DagsterRun]:
     """The known runs that are not over by their records."""
-    return [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
+    found = [run for run in map(instance.get_run_by_id, run_ids) if run is not None and not run.is_finished]
+    return [run for run in found if not _prefix(run)]  # who has a Dagster of their own looks after its runs
+
+
+def _prefix(run: dg.DagsterRun) -> str:
+    """What stands before the names of an athlete in somebody else's Dagster; empty in our own."""
+    key = next(iter(run.asset_selection or ()), dg.AssetKey(""))
+    return run.job_name.removesuffix(plain_name(run.job_name)) or "".join(part + SEPARATOR for part in key.path[:-1])
 
 
 def our_runs(instance: dg.DagsterInstance, lake: Lake, wanted: dg.RunsFilter) -> list[dg.DagsterRun]:
@@ -230,7 +240,7 @@ def _is_resumable(run: dg.DagsterRun) -> bool:
 def _covers(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
     """Whether the later run (queued, running or over) does the same work. A pull resumes what the last one left."""
     new, old = later.dagster_run, earlier.dagster_run
-    if later.storage_id <= earlier.storage_id:
+    if later.storage_id <= earlier.storage_id or _prefix(new) != _prefix(old):
         return False
     if new.tags.get(RESUMES) == old.run_id:
         return True
@@ -253,4 +263,4 @@ def _is_failed_resume(later: dg.RunRecord, earlier: dg.RunRecord) -> bool:
 def config_of(run: dg.DagsterRun) -> dict[str, dict[str, Any]]:
     """The config of the run's assets by name, without assets that have none."""
     ops: Any = run.run_config.get("ops") or {}
-    return {name: op["config"] for name, op in ops.items() if op.get("config")}
+    return {plain_name(name): op["config"] for name, op in ops.items() if op.get("config")}

@@ -45,6 +45,7 @@ from strava_pipeline.orchestrate.jobs import (
     pulled_as,
 )
 from strava_pipeline.orchestrate.partitions import run_request
+from strava_pipeline.orchestrate.placing import Asset
 from strava_pipeline.orchestrate.runs import fail_dead_runs
 from strava_pipeline.orchestrate.tags import FIRST
 
@@ -213,7 +214,6 @@ def no_login(settings: Settings) -> dg.SkipReason | None:
 DAILY_ASSETS = (LISTING, DETAILS, "published_warehouse")  # Strava was asked, for both; and readers have it
 LATE = timedelta(hours=2)  # a daily run of minutes, after a start that was late by a restart
 TOO_LATE = timedelta(hours=8)  # a laptop that was opened at noon is normal
-Asset = dg.AssetsDefinition | dg.AssetSpec
 _TICKS = 200  # enough to see the longest pause of a schedule by hours, days, weeks or months
 _THURSDAY = datetime(2024, 1, 4, tzinfo=UTC)  # any, so that a weekend is soon reached
 

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import dagster as dg
 
@@ -19,6 +20,8 @@ from strava_pipeline.core.errors import (
     YearsHeldBackError,
 )
 from strava_pipeline.core.numbers import if_any
+from strava_pipeline.core.process import private_files
+from strava_pipeline.environment.process_owner import reading_folder
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.pulling import Stopped
 from strava_pipeline.operations.run_context import RunContext
@@ -28,7 +31,9 @@ from strava_pipeline.orchestrate.checks import check_results
 from strava_pipeline.orchestrate.dagster_private import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
 from strava_pipeline.orchestrate.dagster_private import logger as plan_log
 from strava_pipeline.orchestrate.failures import step_in_our_words
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.jobs import provider_of
+from strava_pipeline.orchestrate.placing import HOME, Asset, Place
 from strava_pipeline.orchestrate.runs import years_of_run
 from strava_pipeline.orchestrate.tags import HELD_BACK, LIMIT, NO_LIMIT, STOPPED_EARLY, limit_tag
 
@@ -59,7 +64,7 @@ class Asked:
     @property
     def job(self) -> str:
         """The name of the run's job."""
-        return self.of_run.job_name
+        return plain_name(self.of_run.job_name)
 
     @property
     def sources(self) -> Sources:
@@ -98,6 +103,7 @@ def step(
     config: type[dg.Config] | None = None,
     needs: Iterable[str] = (),
     name: str | None = None,
+    place: Place = HOME,
     **more: Any,
 ) -> dg.AssetsDefinition:
     """A step of runs: assets that one operation makes, and their checks.
@@ -107,15 +113,18 @@ def step(
         config: the run's options for it.
         needs: resources besides the run.
         name: of the step; default: that of its first asset.
+        place: where it stands; specs and checks are those of the place already.
         more: as of `dg.multi_asset`.
     """
 
     def done(context: dg.AssetExecutionContext, config: dg.Config | None = None) -> Iterator[Result]:
-        run: RunContext = context.resources.run
+        found_resources = {key: getattr(context.resources, place.name(key)) for key in ("run", *needs)}
+        run: RunContext = found_resources["run"]
         with step_in_our_words(context.run, run.logs_dir):
             began = time.monotonic()
-            found = work(_asked(context, run, config))
-            reports = [found] if isinstance(found, StepReport) else [*found]
+            with private_files(), reading_folder(place.folder):
+                found = work(_asked(context, run, config, SimpleNamespace(**found_resources)))
+                reports = [found] if isinstance(found, StepReport) else [*found]
             yield from reported(context, run, *reports, seconds=round(time.monotonic() - began, 3))
 
     def configured(context: dg.AssetExecutionContext, config: config) -> Iterator[Result]:  # type: ignore[valid-type]
@@ -126,23 +135,37 @@ def step(
 
     body: Any = configured if config else plain
     body.work, body.config = work, config
+    body.again = partial(step, work=work, config=config, needs=needs, **more)
     return dg.multi_asset(
         name=name or specs[0].key.to_user_string(),
         specs=specs,
         check_specs=[*checks],
-        required_resource_keys={"run", *needs},
+        required_resource_keys={place.name(key) for key in ("run", *needs)},
         **more,
     )(body)
 
 
-def _asked(context: dg.AssetExecutionContext, run: RunContext, config: dg.Config | None) -> Asked:
+def placed(asset: Asset, place: Place) -> Asset:
+    """The asset, or the step with all of its assets, at its place in another Dagster."""
+    if isinstance(asset, dg.AssetSpec):
+        return place.spec(asset)
+    again = cast(Any, asset.op.compute_fn).decorated_fn.again
+    checks, policy = [*map(place.check, asset.check_specs)], asset.backfill_policy
+    specs = [*map(place.spec, asset.specs)]
+    found: dg.AssetsDefinition = again(
+        specs, checks=checks, name=place.name(asset.op.name), place=place, backfill_policy=policy
+    )
+    return found
+
+
+def _asked(context: dg.AssetExecutionContext, run: RunContext, config: dg.Config | None, resources: Any) -> Asked:
     return Asked(
         run,
         context.run,
         config,
-        assets={key.to_user_string() for key in context.selected_asset_keys},
-        checks={key.asset_key.to_user_string() for key in context.selected_asset_check_keys},
-        resources=context.resources,
+        assets={key.path[-1] for key in context.selected_asset_keys},
+        checks={key.asset_key.path[-1] for key in context.selected_asset_check_keys},
+        resources=resources,
         tags_before=partial(tags_before, context),
     )
 
@@ -158,7 +181,7 @@ def reported(
     made = [report for report in reports if report.numbers is not None]
     held = held_years(run) if made else {}
     years = [year for year in years_of_run(context.run) if year not in held]
-    if any(report.ends for report in reports):
+    if any(report.ends for report in reports) and context.run.job_name == plain_name(context.run.job_name):
         plan_log.setLevel("ERROR")
     for words in dict.fromkeys(filter(None, (report.words for report in made))):
         context.log.info(words)
@@ -166,12 +189,13 @@ def reported(
         yield from _materialized(context, report, years if held or report.ends else None, seconds)
     blocking = {spec.key for spec in context.assets_def.check_specs if spec.blocking}
     refused: dict[str, str] = {}
-    for key, result in (each for report in reports for each in check_results(report).items()):
+    results = (check_results(report, _key(context, report.asset)) for report in reports)
+    for key, result in (each for found in results for each in found.items()):
         if key in context.selected_asset_check_keys:
             yield result
             is_error = not result.passed and result.severity is dg.AssetCheckSeverity.ERROR
             if is_error and (key in blocking or not made):
-                refused[f"{key.asset_key.to_user_string()}.{key.name}"] = result.description or ""
+                refused[f"{key.asset_key.path[-1]}.{key.name}"] = result.description or ""
     if refused:
         raise CheckFailedError(refused)
     if held:
@@ -184,6 +208,7 @@ def _materialized(
     context: dg.AssetExecutionContext, report: StepReport, years: Sequence[int] | None, seconds: float
 ) -> Iterator[dg.MaterializeResult[Any] | dg.AssetMaterialization]:
     """`years`: those of the run that were made; None: all."""
+    key = _key(context, report.asset)
     metadata = {**report.metadata, "seconds": seconds, **if_any(**{SUMMARY: report.words})}
     if report.stopped is not None:
         _tag_as_stopped(context, report.asset, report.stopped)
@@ -191,22 +216,26 @@ def _materialized(
     metadata = shown(metadata)
     if years is None:
         for year, numbers in report.by_year.items():
-            context.add_asset_metadata(shown(numbers), asset_key=report.asset, partition_key=str(year))
-        yield dg.MaterializeResult(asset_key=report.asset, metadata=metadata)
+            context.add_asset_metadata(shown(numbers), asset_key=key, partition_key=str(year))
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
         return
     for year in years:
         numbers = metadata | shown(report.by_year.get(year, {}))
         tags = tags_before(context, report.asset, year) if report.ends else None
-        yield dg.AssetMaterialization(report.asset, partition=str(year), metadata=numbers, tags=tags)
+        yield dg.AssetMaterialization(key, partition=str(year), metadata=numbers, tags=tags)
     if years and not report.ends:  # the later steps wait for it; by default it would report every year of the run
-        yield dg.MaterializeResult(
-            asset_key=report.asset, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True}
-        )
+        yield dg.MaterializeResult(asset_key=key, metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+def _key(context: dg.AssetExecutionContext, asset: str) -> dg.AssetKey:
+    """The key of an asset beside those of the present step."""
+    of_checks = {key.asset_key for key in context.selected_asset_check_keys}  # which may be asked for alone
+    return dg.AssetKey([*next(iter(context.selected_asset_keys or of_checks)).path[:-1], asset])
 
 
 def tags_before(context: dg.AssetExecutionContext, asset: str, year: int) -> Mapping[str, str] | None:
     """Dagster's tags of its last materialisation, with which downstream assets are in sync, or None."""
-    wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[str(year)])
+    wanted = dg.AssetRecordsFilter(_key(context, asset), asset_partitions=[str(year)])
     found = context.instance.fetch_materializations(wanted, limit=1).records
     return found[0].asset_materialization.tags if found and found[0].asset_materialization else None
 

@@ -6,8 +6,6 @@ Tags that a re-execution needs, that dagster.yaml names, or that find runs of ea
 Tags in Dagster: https://docs.dagster.io/guides/build/assets/metadata-and-tags/tags
 """
 
-from collections.abc import Mapping
-
 PRIORITY = "dagster/priority"  # of runs and steps, as Dagster documents it: commands that only read import no Dagster
 HIDDEN = ".dagster/strava_pipeline_"
 BACKFILL, SCHEDULE, SENSOR = "dagster/backfill", "dagster/schedule_name", "dagster/sensor_name"
@@ -15,7 +13,6 @@ MAX_RETRIES, RUN_KEY = "dagster/max_retries", "dagster/run_key"
 PARTITION = "dagster/partition"
 FIRST_PARTITION, LAST_PARTITION = "dagster/asset_partition_range_start", "dagster/asset_partition_range_end"
 DATA_DIR = f"{HIDDEN}data_dir"  # several data folders may share one Dagster instance
-DATA_DIR_BEFORE = "strava_pipeline/data_dir"  # of runs of version 0.2
 LIMIT = (
     "strava_pipeline/limit"  # which window of Strava's was full when a run stopped early; then, that it is gone on with
 )
@@ -39,11 +36,6 @@ LAST = {PRIORITY: "-10"}  # resumed runs: after everything that a person or a sc
 
 STEP_FIRST = {PRIORITY: "10"}  # for a step: before the others of its run that could begin
 STEP_LAST = {PRIORITY: "-10"}  # when no other step of its run can begin
-
-
-def folder_of(tags: Mapping[str, str]) -> str | None:
-    """The data folder of a run with these tags, or None if it has not begun."""
-    return tags.get(DATA_DIR) or tags.get(DATA_DIR_BEFORE)
 
 
 def limit_tag(provider: str) -> str:

@@ -21,7 +21,7 @@ from strava_pipeline.operations.used import sources_set_up
 from strava_pipeline.orchestrate.dagster_private import InstigatorState, InstigatorTick
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.schedules import is_on, next_ticks, schedules, switched
-from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.verbs.dagster_process import check_schedule, environment_of_dagster
 from strava_pipeline.verbs.dashboard import running_dashboard
 from strava_pipeline.verbs.instance import open_instance, scheduler_heartbeat
@@ -193,9 +193,9 @@ def schedule_states(settings: Settings, instance: dg.DagsterInstance | None, now
 
 def last_success(settings: Settings, instance: dg.DagsterInstance, job: str | None = None) -> datetime | None:
     """When a run of `job`, or of any job, on this data folder last succeeded."""
-    done, folder = [dg.DagsterRunStatus.SUCCESS], str(settings.data_dir)
-    wanted = [dg.RunsFilter(job_name=job, statuses=done, tags={tag: folder}) for tag in (DATA_DIR, DATA_DIR_BEFORE)]
-    ends = [record.end_time for each in wanted for record in instance.get_run_records(each, limit=1)]
+    done, ours = [dg.DagsterRunStatus.SUCCESS], {DATA_DIR: str(settings.data_dir)}
+    wanted = dg.RunsFilter(job_name=job, statuses=done, tags=ours)
+    ends = [record.end_time for record in instance.get_run_records(wanted, limit=1)]
     return datetime.fromtimestamp(ends[0], UTC) if ends and ends[0] is not None else None
 
 

@@ -74,7 +74,7 @@ class DagsterDev:
     def launch_backfill(self, assets: list[str], partitions: Sequence[int | str], config: Any = None) -> str:
         """Launch a backfill as the UI does; its id."""
         params = {
-            "assetSelection": [{"path": [name]} for name in assets],
+            "assetSelection": [{"path": name.split("/")} for name in assets],
             "partitionNames": [str(key) for key in partitions],
             "tags": [],
             **({"runConfigData": config} if config else {}),

@@ -14,6 +14,7 @@ from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.locks import live_run, runs_with_lock_file
 from strava_pipeline.orchestrate.build import build_defs
 from strava_pipeline.orchestrate.config import DetailsConfig, ListingConfig, MergeConfig
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, resolved
 from strava_pipeline.orchestrate.partitions import year_partitions
 from strava_pipeline.orchestrate.runs import clean_up, fail_dead_runs
@@ -44,13 +45,24 @@ def test_every_asset_is_described_owned_and_typed(defs: dg.Definitions) -> None:
             assert spec.metadata["dagster/column_schema"].columns, spec.key
 
 
-def test_each_asset_that_runs_leads_to_its_file(rig: Rig) -> None:
+def test_each_asset_that_runs_leads_to_the_function_that_does_its_work(rig: Rig) -> None:
+    found: dict[str, str] = {}
     for asset in build_defs(rig.settings).assets or ():
         if isinstance(asset, dg.AssetsDefinition):
             for metadata in asset.metadata_by_key.values():
                 (reference,) = metadata["dagster/code_references"].code_references
-                assert "assets" in Path(reference.file_path).with_suffix("").parts[-2:]
-                assert reference.line_number
+                line = Path(reference.file_path).read_text().splitlines()[reference.line_number - 1]
+                found |= dict.fromkeys((key.to_user_string() for key in asset.keys), line.split("(")[0])
+    assert {line.split()[0] for line in found.values()} == {"def"}
+    assert (found["activities"], found["route_members"]) == ("def merge_gold", "def write_tracks")
+    assert (found["bronze_activities"], found["trip_index"]) == ("def list_activities", "def index_trips")
+
+
+def test_no_name_has_what_separates_a_prefix_from_a_name(defs: dg.Definitions) -> None:
+    repository = defs.get_repository_def()
+    steps = {node.name for job in repository.get_all_jobs() for node in job.nodes}
+    names = {job.name for job in repository.get_all_jobs()} | steps
+    assert {plain_name(name) for name in names} == names
 
 
 def test_column_schemas_are_the_catalogues(defs: dg.Definitions) -> None:

@@ -28,7 +28,7 @@ from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.requests import PullWanted, begin_request, keep_request
 from strava_pipeline.orchestrate.records import MIGRATED_BY
-from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE
+from strava_pipeline.orchestrate.tags import DATA_DIR
 from strava_pipeline.trips.car.keeping import merge_replay
 from strava_pipeline.trips.car.log import count_readings, move_to_bronze
 from strava_pipeline.trips.car.rules.config import read_config
@@ -261,7 +261,7 @@ def test_runs_are_counted_without_dagster_as_its_database_counts_them(settings: 
         for job, status, tags in (
             ("flow", dg.DagsterRunStatus.STARTED, ours),
             ("flow", dg.DagsterRunStatus.FAILURE, ours),
-            ("flow", dg.DagsterRunStatus.FAILURE, {DATA_DIR_BEFORE: "another folder"}),
+            ("flow", dg.DagsterRunStatus.FAILURE, {DATA_DIR: "another folder"}),
             ("profile", dg.DagsterRunStatus.STARTED, {}),
         ):
             instance.add_run(dg.DagsterRun(job_name=job, status=status, tags=tags))

@@ -41,6 +41,7 @@ from strava_pipeline.orchestrate.config import (
     StreamsConfig,
     month_asked,
 )
+from strava_pipeline.orchestrate.job_records import plain_name
 from strava_pipeline.orchestrate.jobs import (
     DETAILS,
     EVENTS,
@@ -53,7 +54,7 @@ from strava_pipeline.orchestrate.jobs import (
     resolved,
 )
 from strava_pipeline.orchestrate.metadata import described_source, json_fields, table_spec
-from strava_pipeline.orchestrate.runs import config_of
+from strava_pipeline.orchestrate.runs import assets_of, config_of
 from strava_pipeline.orchestrate.steps import Asked, step
 from strava_pipeline.orchestrate.tags import STEP_FIRST
 
@@ -136,17 +137,18 @@ def _may_end(asked: Asked, years: Sequence[int]) -> bool:
     """Whether it is a whole daily run whose later steps do only work that is due, and Dagster's records have an earlier one."""
     run = asked.of_run
     is_whole = not run.asset_selection and config_of(run).keys() <= {LISTING, DETAILS}
-    return run.job_name == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
+    return asked.job == "flow" and is_whole and all(asked.tags_before(PUBLISHED, year) for year in years)
 
 
 def _details_of(run: dg.DagsterRun) -> DetailsConfig | None:
     """The run's config for fetching details, or None if it won't fetch any."""
-    fetches = DETAILS in JOBS[run.job_name].assets if run.job_name in JOBS else True
+    job = plain_name(run.job_name)
+    fetches = DETAILS in JOBS[job].assets if job in JOBS else True
     if run.asset_selection:  # chosen in the UI
-        fetches = dg.AssetKey(DETAILS) in run.asset_selection
+        fetches = DETAILS in assets_of(run)
     if not fetches:
         return None
-    return resolved(DetailsConfig(**config_of(run).get(DETAILS, {})), run.job_name, DETAILS)
+    return resolved(DetailsConfig(**config_of(run).get(DETAILS, {})), job, DETAILS)
 
 
 def _details(partitions: dg.PartitionsDefinition[Any], source: str) -> dg.AssetsDefinition:

@@ -58,5 +58,15 @@ def sensors(
     ]
 
 
+def sensors_elsewhere(settings: Settings, jobs: Jobs, *, running: bool) -> list[dg.SensorDefinition]:
+    """The sensors of an athlete in somebody else's Dagster: those that start runs for what Strava still has."""
+    status = _status(running)
+    return [
+        new_gear_sensor(settings, status, system_clock(settings, utc_now)),
+        quarantine_retry_sensor(settings, status),
+        *([resume_sensor(settings, jobs, status, utc_now)] if {job.name for job in jobs}.issuperset(RESUMABLE) else []),
+    ]
+
+
 def _status(running: bool) -> dg.DefaultSensorStatus:
     return dg.DefaultSensorStatus.RUNNING if running else dg.DefaultSensorStatus.STOPPED

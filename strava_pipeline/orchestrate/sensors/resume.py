@@ -259,7 +259,7 @@ def _is_incremental(run: dg.DagsterRun, provider: str) -> bool:
 def _provider_again(lake: Lake, job: Job, run: dg.DagsterRun) -> dg.RunRequest:
     """The service's job for the same years with the same config. A complete listing is not repeated."""
     listing = provider_listing(job.name)
-    assets = [name for name in job.assets if not run.asset_selection or dg.AssetKey(name) in run.asset_selection]
+    assets = [name for name in job.assets if not run.asset_selection or name in assets_of(run)]
     if run.tags[limit_tag(job.name)] != listing:
         assets = [name for name in assets if name != listing]
     return _request(lake, run, job.name, assets, _without_consent(run, assets), f"resumes {run.run_id}")

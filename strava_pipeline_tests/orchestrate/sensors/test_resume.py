@@ -12,7 +12,7 @@ from strava_pipeline.ingest.strava.emulator.application import Limits
 from strava_pipeline.orchestrate.jobs import DETAILS, JOBS, LISTING, STREAMS
 from strava_pipeline.orchestrate.partitions import range_tags
 from strava_pipeline.orchestrate.runs import RESUMABLE
-from strava_pipeline.orchestrate.tags import DATA_DIR, DATA_DIR_BEFORE, HELD_BACK, LIMIT, RESUMES, folder_of
+from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT, RESUMES
 from strava_pipeline_tests.orchestrate.sensors.ticks import Watch, watched
 from strava_pipeline_tests.rig import Make, Rig, definitions
 
@@ -243,8 +243,3 @@ def test_going_on_that_failed_is_tried_again_three_times_in_all(make_rig: Make) 
             )
             rig.remembered.report_run_failed(failed)
         assert watch.tick("resume") == (None, "Nothing waits for a limit."), "three times, and then a person is needed"
-
-
-def test_the_folder_of_an_earlier_version_s_run_is_found_by_the_old_tag() -> None:
-    kept = ({}, {DATA_DIR_BEFORE: "a"}, {DATA_DIR_BEFORE: "a", DATA_DIR: "b"})
-    assert [*map(folder_of, kept)] == [None, "a", "b"]
