@@ -5,35 +5,63 @@ no report contains one, nor a device's detail or free text. Without TRIPS_SOURCE
 changes.
 """
 
+from collections import Counter
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from functools import cache
+from typing import Any, NamedTuple
 
 import polars as pl
 
-from strava_pipeline.core.numbers import Numbers, if_any
+from strava_pipeline.core.json_values import json_bytes
+from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.core.tables import Table
+from strava_pipeline.core.text import counted
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.deletions import is_suspicious
-from strava_pipeline.lake.gold.warehouse import writing
-from strava_pipeline.operations.merging import publish_if_right
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.operations.merging import publish_all_right, publish_if_right
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.step_reports import StepReport, table_report
 from strava_pipeline.operations.table_rules import Finding
-from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips
-from strava_pipeline.trips.activity.reading.connect import trip_keys, trip_routes, trip_source
-from strava_pipeline.trips.activity.reading.read import Tally, plain_rows, read_bundles
-from strava_pipeline.trips.activity.reading.source import ListedTrip, TripSource
+from strava_pipeline.trips.activity.keeping import SaveReport, compact, merge, save_trips, saved_trips
+from strava_pipeline.trips.activity.reading.columns import plain_json, trip_name
+from strava_pipeline.trips.activity.reading.connect import (
+    UNANSWERED,
+    Answers,
+    Routes,
+    trip_keys,
+    trip_routes,
+    trip_source,
+    trip_url,
+)
+from strava_pipeline.trips.activity.reading.opening import file_mark
+from strava_pipeline.trips.activity.reading.read import OpenedTrip, read_rows, sealed_hash
+from strava_pipeline.trips.activity.reading.source import PLAIN, TripSource
+from strava_pipeline.trips.activity.readings import Depends, Read, Readings, Scope, opened_readings
 from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
-from strava_pipeline.trips.activity.rules.replay import BASELINE, PENDING, STATUSES, Sweep
+from strava_pipeline.trips.activity.rules.replay import (
+    PENDING,
+    STATUSES,
+    digest,
+    hash_of,
+    stored_verdict,
+    totals_of,
+    truth,
+)
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 NO_SOURCE = "TRIPS_SOURCE is not set: there are no trips to read."
 MAX_UNREADABLE = 0.01  # share of the trips: more means that a key is missing or that something writes damaged columns
+READER = (
+    1  # raised where the code reads, measures or judges otherwise with the same thresholds: then all are read again
+)
+BATCH = 5_000  # trips that are saved at once, in a file of their own: some ten seconds of work, which a kill loses
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,64 +70,93 @@ class TripsRead(Numbers):
 
     Args:
         changed: rows of the run's years that are new, changed, or marked as deleted.
+        listed: trips of the source, of all years.
+        unchanged: of these, how many were not read.
+        read: trips that were read.
+        read_new: of these, how many were read for the first time.
+        read_changed: how many because the source changed them.
+        read_again: how many because of keys, thresholds, versions, years, the router, or a person's wish.
         rows: by year, the number of the table's trips that aren't deleted.
         duplicates: trips left out because another one has their external id.
         deletions_refused: trips that the source lacks and that were not marked as deleted, because they are too many.
-        tally: states of the encrypted columns, and which keys opened them.
+        keys_used: how many trips each key opened, by its place.
+        keys_missing: trips that were opened by a key that is no longer there; their rows stay as they are.
+        payloads_by_state: states of the encrypted columns.
     """
 
     changed: SaveReport
+    listed: int
+    unchanged: int
+    read: int
+    read_new: int
+    read_changed: int
+    read_again: int
     rows: dict[int, int] = field(repr=False)
     duplicates: int = field(repr=False)
     deletions_refused: int = field(repr=False)
-    tally: Tally = field(repr=False)
+    keys_used: dict[str, int]
+    keys_missing: int
+    payloads_by_state: dict[str, dict[str, int]]
 
-    def shown(self) -> dict[str, Any]:
-        tally = if_any(keys_used=self.tally.keys_used, payloads_by_state=self.tally.counts) if self.tally.trips else {}
-        return Numbers.shown(self) | tally
-
-
-def index_trips(run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False) -> StepReport:
-    """Bring the plain columns of the trips of `years` into `trip_index`; publish if the table is correct.
-
-    Args:
-        allow_shrink: mark all trips that the source lacks as deleted, however much of a year that is.
-
-    Raises SourceError, MissingSettingsError.
-    """
-    read = _read_index(run, settings, years, allow_shrink) if settings.trips_source else None
-    unknown = unknown_statuses(run)
-    known_statuses = Finding(
-        "known_statuses",
-        not unknown,
-        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
-        refuses=False,
-    )
-    findings = [*publish_if_right(run, TRIP_INDEX.name), known_statuses, _one_id_each(read), _not_shrunk(read)]
-    return _report(TRIP_INDEX, read, findings, years)
+    def __str__(self) -> str:
+        if not self.read and self.changed == SaveReport():
+            return f"nothing new in {counted(self.listed, 'trip')}"
+        return sentence(
+            f"{counted(self.listed, 'trip')} listed, {self.read} read",
+            (self.read_new, f"{self.read_new} new"),
+            (self.read_changed, f"{self.read_changed} changed"),
+            (self.read_again, f"{self.read_again} again"),
+            (self.changed.deleted, f"{self.changed.deleted} gone"),
+            (self.keys_missing, f"{self.keys_missing} opened by a key that is no longer there stay as they are"),
+        )
 
 
-def diagnose_trips(
-    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False
-) -> StepReport:
-    """Measure and judge the trips of `years` into `trip_diagnostics`; publish if the table is correct.
+def read_trips(
+    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False, again: bool = False
+) -> list[StepReport]:
+    """Read the trips of `years` that are new or changed, measure and judge them, into `trip_index` and `trip_diagnostics`;
+    publish if both are correct.
 
     Args:
         allow_shrink: mark all trips that the source lacks as deleted, however much of a year that is.
+        again: read all trips of these years, changed or not.
 
     Raises SourceError, MissingSettingsError.
     """
-    read = _read_diagnostics(run, settings, years, allow_shrink) if settings.trips_source else None
-    share = unreadable_share(run, years)
-    readable = Finding(
-        "readable",
-        share <= MAX_UNREADABLE,
-        {"unreadable_share": share},
-        "Is a key missing? keys_used tells which ones opened something.",
-        refuses=False,
-    )
-    findings = [*publish_if_right(run, TRIP_DIAGNOSTICS.name), readable, _not_shrunk(read)]
-    return _report(TRIP_DIAGNOSTICS, read, findings, years)
+    found = dict[str, TripsRead]()
+    if settings.trips_source:
+        found = _Reading(run, settings, Scope(years, run.years, again=again)).tables(allow_shrink)
+    findings = publish_all_right(run, [TRIP_INDEX.name, TRIP_DIAGNOSTICS.name])
+    unknown, share = unknown_statuses(run), unreadable_share(run, years)
+    read = found.get(TRIP_INDEX.name)
+    findings[TRIP_INDEX.name] += [
+        Finding(
+            "known_statuses",
+            not unknown,
+            advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+            refuses=False,
+        ),
+        _one_id_each(read),
+    ]
+    findings[TRIP_DIAGNOSTICS.name] += [
+        Finding(
+            "readable",
+            share <= MAX_UNREADABLE,
+            {"unreadable_share": share},
+            "Is a key missing? keys_used tells which ones opened something.",
+            refuses=False,
+        )
+    ]
+    if not found:
+        notes = {"result": NO_SOURCE}
+        return [
+            StepReport(name, [], findings=[*of_table, _not_shrunk(None)], notes=notes)
+            for name, of_table in findings.items()
+        ]
+    return [
+        table_report(name, [found[name]], found[name].rows, years, [*of_table, _not_shrunk(found[name])])
+        for name, of_table in findings.items()
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,133 +167,233 @@ class Replayed(Numbers):
 
 
 def replay_trips(run: RunContext, settings: Settings) -> StepReport:
-    """Run every version of the algorithms over all trips, into `trip_replay`; publish if the table is correct."""
-    totals = _replay_all(run, settings) if settings.trips_source else {}
+    """Sum up what every version of the algorithms decides on all trips, into `trip_replay`; publish if the table is correct.
+
+    The trips are those that the last reading listed; one that was not read yet, being of another year, is read.
+    """
+    totals = (
+        _Reading(run, settings, Scope(run.years.all, run.years, is_stored=False)).replay()
+        if settings.trips_source
+        else {}
+    )
     findings = publish_if_right(run, TRIP_REPLAY.name)
     notes = {} if settings.trips_source else {"result": NO_SOURCE}
     return StepReport(TRIP_REPLAY.name, [Replayed(totals)], len(totals), findings=findings, notes=notes)
 
 
-def _report(table: Table, read: TripsRead | None, findings: Sequence[Finding], years: Sequence[int]) -> StepReport:
-    """The report. `read`: None without a source."""
-    if read is None:
-        return StepReport(table.name, [], findings=findings, notes={"result": NO_SOURCE})
-    return table_report(table.name, [read], read.rows, years, findings)
+class _Batch(NamedTuple):
+    """Trips that were read and not saved yet."""
+
+    indexed: list[pl.DataFrame]
+    diagnostics: list[pl.DataFrame]
+    read: list[Read]
+    answers: Answers
 
 
-def _read_index(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
-    trip_keys(settings)  # a run without keys ends before it begins
-    with trip_source(settings) as source:
-        listed = _listed(source, run)
-    held = saved_trips(run.lake, TRIP_INDEX)
-    rows = listed.rows.filter(_concerned(held, years))
-    return _keep(run, TRIP_INDEX, rows, _gone(held, listed, years), Tally(), listed, allow_shrink)
+class _Reading:
+    """One reading of the source: what is due is decrypted, measured and judged, batch by batch."""
+
+    def __init__(self, run: RunContext, settings: Settings, scope: Scope) -> None:
+        self._run, self._settings, self._scope = run, settings, scope
+        self._keys, self._limits = trip_keys(settings), thresholds()  # a run without keys ends before it begins
+        self._depends = Depends(_salt(settings), self._keys.names)
+        self._saved = {TRIP_INDEX.name: SaveReport(), TRIP_DIAGNOSTICS.name: SaveReport()}
+
+    def tables(self, allow_shrink: bool) -> dict[str, TripsRead]:
+        """Bring both tables up to date; what came of each."""
+        with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
+            why = self._read(readings, is_listing=True)
+            self._relabel(readings)
+            refused = self._mark_gone(readings, allow_shrink)
+            self._merge()
+            opened = readings.keys_used(self._scope.years, self._run.years)
+            (listed, duplicates), rows = readings.counts(), readings.rows_by_year()
+        read, names = why.total(), self._keys.names
+        return {
+            table: TripsRead(
+                changed=saved,
+                listed=listed,
+                unchanged=max(listed - read, 0),
+                read=read,
+                read_new=why["new"],
+                read_changed=why["changed"],
+                read_again=why["retried"],
+                rows=rows,
+                duplicates=duplicates,
+                deletions_refused=refused,
+                keys_used={str(place): opened.get(name, 0) for place, name in enumerate(names)} if opened else {},
+                keys_missing=sum(trips for name, trips in opened.items() if name not in names),
+                payloads_by_state=_states(self._run, self._scope.years),
+            )
+            for table, saved in self._saved.items()
+        }
+
+    def replay(self) -> dict[str, dict[str, Any]]:
+        """Bring the table of the replay up to date: totals by version."""
+        with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
+            self._read(readings, is_listing=readings.listed() is None)
+            groups, hashed = readings.groups(len(ALGORITHMS)), hash_of(readings.digests())
+        totals = {version.full_name: totals_of(found) for version, found in zip(ALGORITHMS, groups, strict=True)}
+        rows = [replay_row(name, thresholds(name).version, hashed, found) for name, found in totals.items()]
+        save_trips(self._run.lake, TRIP_REPLAY, pl.concat(rows), self._run.now())
+        self._merge()
+        return totals
+
+    def _read(self, readings: Readings, *, is_listing: bool) -> Counter[str]:
+        """Read what is due; numbers by why. A file that did not change since it was listed isn't opened without need."""
+        with ExitStack() as stack:
+            source = cache(lambda: stack.enter_context(trip_source(self._settings)))
+            mark = file_mark(trip_url(self._settings))
+            if is_listing and (mark is None or mark != readings.listed()):
+                with progressing(self._run.progress, "Listing trips", None) as advance:
+                    readings.list_trips(source(), mark, advance)
+                readings.compare_in_turn(source(), self._scope, self._run.now().date())
+            why = Counter(readings.find_due(self._scope, self._depends))
+            if why:
+                self._read_due(readings, source(), why.total())
+            return why
+
+    def _read_due(self, readings: Readings, source: TripSource, total: int) -> None:
+        batch = _Batch([], [], [], {})
+        with trip_routes(self._settings) as routes, progressing(self._run.progress, "Reading trips", total) as advance:
+            for due in readings.due():
+                wanted = {trip.listed.key: trip for trip in due}
+                batch.answers.update(readings.answers([trip.name for trip in due]))
+                for opened in read_rows(source, self._keys, [trip.listed for trip in due]):
+                    self._add(batch, [(wanted[key], row, bundle) for key, row, bundle in opened], routes)
+                    advance(len(opened))
+                if len(batch.read) >= BATCH:
+                    self._save(readings, batch)
+                    batch = _Batch([], [], [], {})
+            self._save(readings, batch)
+
+    def _add(self, batch: _Batch, trips: Sequence[OpenedTrip], routes: Routes) -> None:
+        """Measure, judge and decide on trips; what remains of them has no positions."""
+        bundles = [bundle for *_, bundle in trips]
+        diagnosed = diagnose(bundles, self._limits, routes(bundles, batch.answers))
+        stored = [trip for trip in zip(trips, diagnosed, strict=True) if trip[0][0].is_stored]
+        plain = [
+            plain_json({name: row[name] for name in PLAIN}) | {"external_id": trip_name(row)}
+            for (_, row, _), _ in stored
+        ]
+        partitions = {trip_name(row): due.year for (due, row, _), _ in stored}
+        batch.indexed.append(index_rows(plain, self._run.years))
+        found = [(trip.bundle, trip.diagnosis) for _, trip in stored]
+        batch.diagnostics.append(diagnostics_rows(found, partitions, self._limits.version))
+        decided = [
+            [trip.diagnosis["verdict"] for trip in diagnosed]
+            if version.full_name == self._limits.version
+            else [each.verdict for each in version.decide_all(bundles, [thresholds(version.full_name)])[0]]
+            for version in ALGORITHMS
+        ]
+        for (due, row, bundle), verdicts in zip(trips, zip(*decided, strict=True), strict=True):
+            decryption, (label, _) = bundle.decryption, truth(bundle)
+            is_locked = State.UNDECRYPTABLE in (
+                decryption.locations,
+                decryption.activity_distribution,
+                decryption.feedback,
+            )
+            opened = None if decryption.key_index is None else self._keys.names[decryption.key_index]
+            asked, _ = batch.answers.get(bundle.external_id, (None, None))
+            batch.read.append(
+                Read(
+                    due.id,
+                    ",".join(self._keys.names) if is_locked else None,
+                    opened,
+                    sealed_hash(row),
+                    digest(bundle),
+                    stored_verdict(bundle),
+                    label,
+                    ",".join(verdicts),
+                    asked != UNANSWERED,
+                )
+            )
+
+    def _save(self, readings: Readings, batch: _Batch) -> None:
+        """Save a batch, then note that it was read: killed in between, the next run reads it once more."""
+        if not batch.read:
+            return
+        index, diagnostics = pl.concat(batch.indexed), pl.concat(batch.diagnostics)
+        self._keep(TRIP_INDEX, index)
+        self._keep(TRIP_DIAGNOSTICS, diagnostics)
+        partitions = dict(diagnostics.select("external_id", "year").iter_rows())
+        readings.record(batch.read, partitions, batch.answers, self._depends.salt)
+
+    def _keep(self, table: Table, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:
+        self._saved[table.name] += save_trips(self._run.lake, table, rows, self._run.now(), gone=gone)
+
+    def _relabel(self, readings: Readings) -> None:
+        """Where the keys have another order, correct `key_index` without decrypting anything."""
+        moved = readings.moved_keys(self._keys.names)
+        for begin in range(0, len(moved), BATCH):
+            places = pl.DataFrame(moved[begin : begin + BATCH], schema=["external_id", "place"], orient="row")
+            rows = saved_trips(self._run.lake, TRIP_DIAGNOSTICS, places["external_id"])
+            rows = rows.join(places, on="external_id").with_columns(key_index=pl.col("place").cast(pl.Int32))
+            self._keep(TRIP_DIAGNOSTICS, rows.drop("place", "fetched_at"))
+        readings.note_ring(self._keys.names)
+
+    def _mark_gone(self, readings: Readings, allow_shrink: bool) -> int:
+        """Mark the trips that the source no longer has; the number of those that are too many to be marked."""
+        gone, total = readings.gone(self._scope.years)
+        if not allow_shrink and is_suspicious(gone, total):
+            return gone
+        if gone:
+            names = readings.gone_names()
+            for table in (TRIP_INDEX, TRIP_DIAGNOSTICS):
+                self._keep(table, pl.DataFrame(schema=table.polars_schema).drop("fetched_at"), names)
+            readings.forget(names)
+        return 0
+
+    def _merge(self) -> None:
+        with writing(self._run.lake) as connection:
+            merge(connection, self._run.lake)
+        compact(self._run.lake)
 
 
-def _read_diagnostics(run: RunContext, settings: Settings, years: Sequence[int], allow_shrink: bool) -> TripsRead:
-    keys, limits = trip_keys(settings), thresholds()
-    tally, frames = Tally(keys=keys.count), [diagnostics_rows([], {}, limits.version)]
-    with trip_source(settings) as source:
-        listed = _listed(source, run)
-        held = saved_trips(run.lake, TRIP_DIAGNOSTICS)
-        partitions = dict(listed.rows.filter(_concerned(held, years)).select("external_id", "year").iter_rows())
-        order = [listed.places[name] for name in partitions]
-        with (
-            trip_routes(settings) as routes,
-            progressing(run.progress, "Diagnosing trips", len(order)) as advance,
-        ):
-            for batch in read_bundles(source, keys, order=order):
-                tally.add(batch)
-                found = [(trip.bundle, trip.diagnosis) for trip in diagnose(batch, limits, routes(batch))]
-                frames.append(diagnostics_rows(found, partitions, limits.version))
-                advance(len(batch))
-    gone = _gone(held, listed, years)
-    return _keep(run, TRIP_DIAGNOSTICS, pl.concat(frames), gone, tally, listed, allow_shrink)
+def _salt(settings: Settings) -> str:
+    """What answers depend on, the same for all trips: limits, versions, thresholds and the router."""
+    versions = [[version.full_name, dict(thresholds(version.full_name).values)] for version in ALGORITHMS]
+    limits = thresholds()
+    return json_bytes(
+        [
+            READER,
+            versions,
+            limits.version,
+            dict(limits.values),
+            settings.trip_limits.column_bytes,
+            settings.trips_osrm_url,
+        ]
+    ).decode()
 
 
-def _replay_all(run: RunContext, settings: Settings) -> dict[str, dict[str, Any]]:
-    keys = trip_keys(settings)
-    replays = [Sweep(algorithm, {BASELINE: thresholds(algorithm.full_name)}) for algorithm in ALGORITHMS]
-    with trip_source(settings) as source, progressing(run.progress, "Replaying trips", None) as advance:
-        for batch in read_bundles(source, keys):
-            for replay in replays:
-                replay.add(batch)
-            advance(len(batch))
-    rows = [
-        replay_row(replay.algorithm.full_name, replay.thresholds.version, replay.input_hash, replay.totals())
-        for replay in replays
-    ]
-    save_trips(run.lake, TRIP_REPLAY, pl.concat(rows), run.now())
-    with writing(run.lake) as connection:
-        merge(connection, run.lake)
-    return {replay.algorithm.full_name: replay.totals() for replay in replays}
+def _states(run: RunContext, years: Sequence[int]) -> dict[str, dict[str, int]]:
+    """For each encrypted column, by the names of a bundle's `decryption`, how many trips of these years are in each state."""
+    columns = {"locations": "locations", "activityDistribution": "activity_distribution", "feedback": "feedback"}
+    found = {}
+    with reading(run.lake) as connection:
+        for name, column in columns.items():
+            query = f"SELECT {column}_state, count(*) FROM trip_diagnostics WHERE {_OF_YEARS} GROUP BY 1"
+            counts = dict(connection.execute(query, {"years": [*years]}).fetchall())
+            found[name] = {state.value: counts.get(state.value, 0) for state in State}
+    return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Listed:
-    """The rows of `trip_index` for every trip of the source, latest first, and by external id the trip's place in the list.
-
-    Of several trips with one external id the latest start counts; `duplicates`: how many others there are.
-    """
-
-    rows: pl.DataFrame
-    places: dict[str, ListedTrip]
-    duplicates: int
-
-
-def _listed(source: TripSource, run: RunContext) -> _Listed:
-    frames, places, seen = [index_rows([], run.years)], dict[str, ListedTrip](), 0
-    for rows in plain_rows(source):
-        new = {row["external_id"]: row for row in reversed(rows) if row["external_id"] not in places}
-        places |= {name: row["listed"] for name, row in reversed(new.items())}
-        frames.append(index_rows(list(reversed(new.values())), run.years))
-        seen += len(rows)
-    return _Listed(pl.concat(frames), places, seen - len(places))
-
-
-def _concerned(held: pl.DataFrame, years: Sequence[int]) -> pl.Expr:
-    """Trips of these years, now or at their last reading."""
-    before = held.filter(pl.col("year").is_in(list(years)))["external_id"]
-    return pl.col("year").is_in(list(years)) | pl.col("external_id").is_in(before.implode())
-
-
-def _gone(held: pl.DataFrame, listed: _Listed, years: Sequence[int]) -> pl.DataFrame:
-    """The stored trips of these years that aren't deleted; `gone`: whether the source no longer has them in any year."""
-    present = held.filter(pl.col("year").is_in(list(years)), pl.col("deleted_at").is_null())
-    return present.select("external_id", gone=~pl.col("external_id").is_in(list(listed.places)))
-
-
-def _keep(
-    run: RunContext,
-    table: Table,
-    rows: pl.DataFrame,
-    present: pl.DataFrame,
-    tally: Tally,
-    listed: _Listed,
-    allow_shrink: bool,
-) -> TripsRead:
-    gone = present.filter("gone")["external_id"].to_list()
-    refused = 0 if allow_shrink or not is_suspicious(len(gone), present.height) else len(gone)
-    kept = save_trips(run.lake, table, rows, run.now(), gone=[] if refused else gone)
-    with writing(run.lake) as connection:
-        merge(connection, run.lake)
-    there = saved_trips(run.lake, table).filter(pl.col("deleted_at").is_null())
-    return TripsRead(kept, dict(there.group_by("year").len().iter_rows()), listed.duplicates, refused, tally)
+_OF_YEARS = "deleted_at IS NULL AND list_contains($years, year)"
 
 
 def unknown_statuses(run: RunContext) -> list[str]:
     """Unknown stored statuses, which mean neither a verdict nor its absence."""
-    held = saved_trips(run.lake, TRIP_INDEX).filter(pl.col("deleted_at").is_null())["status"].drop_nulls().unique()
-    return sorted({*held} - STATUSES.keys() - PENDING)
+    with reading(run.lake) as connection:
+        query = "SELECT DISTINCT status FROM trip_index WHERE deleted_at IS NULL AND status IS NOT NULL"
+        held = {status for (status,) in connection.execute(query).fetchall()}
+    return sorted(held - STATUSES.keys() - PENDING)
 
 
 def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
     """The share of the trips of these years whose locations can't be decrypted or read."""
-    held = saved_trips(run.lake, TRIP_DIAGNOSTICS).filter(
-        pl.col("deleted_at").is_null(), pl.col("year").is_in(list(years))
-    )
-    bad = held.filter(pl.col("locations_state").is_in([State.UNDECRYPTABLE.value, State.MALFORMED.value]))
-    return bad.height / held.height if held.height else 0.0
+    states = _states(run, years)["locations"]
+    total = sum(states.values())
+    return (states[State.UNDECRYPTABLE] + states[State.MALFORMED]) / total if total else 0.0
 
 
 def _not_shrunk(read: TripsRead | None) -> Finding:
