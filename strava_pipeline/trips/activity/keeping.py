@@ -170,8 +170,8 @@ def merge(connection: Connection, lake: Lake) -> MergeReport:
 
 
 def compact(lake: Lake) -> None:
-    """Join the newest files of a table that has many with those before that are not much larger: a row is written again
-    as often as the table doubles.
+    """Where a table has many files, join the newest ones, and older ones that are less than twice as large as these: so a
+    row is written again when the table has grown by half.
     """
     for table in TABLES:
         with locked(lake, _LOCK):
@@ -179,10 +179,8 @@ def compact(lake: Lake) -> None:
             if len(files) <= MANY:
                 continue
             sizes = [path.stat().st_size for path in files]
-            first = len(files) - 1
-            while first and sizes[first - 1] < 2 * sum(sizes[first:]):
-                first -= 1
-            if first < len(files) - 1:
+            first = next((place for place in range(len(files) - 1) if sizes[place] < 2 * sum(sizes[place + 1 :])), None)
+            if first is not None:
                 _join(files[first:], table)
 
 

@@ -32,9 +32,13 @@ from strava_pipeline.trips.activity.rules.replay import Groups, Label
 from strava_pipeline.trips.activity.rules.verdict import Verdict
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 
-_SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "40MB", "preserve_insertion_order": False}  # a million trips: 2 s, 100 MB
+_SETTINGS: dict[str, Any] = {
+    "threads": 1,
+    "memory_limit": "40MB",
+    "preserve_insertion_order": False,
+}  # a million trips: 2 s, 100 MB
 _VERSION = "1"  # of the tables in begin.sql
-_AT_ONCE = 2_000  # trips: about 2 MB of plain columns
+_AT_ONCE = 1_000  # trips: about 2 MB of plain columns
 TURNS = 30  # days in which the encrypted columns of all trips are compared as a whole
 _IDENTITY = ("id", "external_id", "start_time", "created_at", "location_count")
 

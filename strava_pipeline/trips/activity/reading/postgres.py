@@ -70,7 +70,7 @@ class PostgresTrips(TripSource):
         def page(after: Any) -> list[tuple[Any, ...]]:
             where = "TRUE" if after is None else f"id >= %(after)s::{self._types['id']}"
             query = f"SELECT id, to_json(id)::text, id::text, {content} FROM {self._table} WHERE {where}"
-            return self._rows(f"{query} ORDER BY id LIMIT {PAGE}", {"after": after})
+            return self._rows(f"{query} ORDER BY 1 LIMIT {PAGE}", {"after": after})
 
         yield from self._paged(page)
 

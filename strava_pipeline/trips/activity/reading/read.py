@@ -46,6 +46,7 @@ log = logging.getLogger(__name__)
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
+SMALL_BATCH_POINTS = 20_000  # in a run, whose memory other things share
 TOO_LARGE = object()  # instead of a column's content; it isn't a token
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
@@ -86,7 +87,7 @@ OpenedTrip = tuple[Any, dict[str, Any], Bundle]
 def read_rows(source: TripSource, keys: KeyRing, order: Sequence[ListedTrip]) -> Iterator[list[OpenedTrip]]:
     """Like `read_bundles`, each bundle with its row; a row that is gone is left out."""
     opened = _opened(source, keys, Filters(), order)
-    yield from batches(opened, lambda trip: max(1, len(trip[2].locations)), BATCH_POINTS)
+    yield from batches(opened, lambda trip: max(1, len(trip[2].locations)), SMALL_BATCH_POINTS)
 
 
 def sealed_hashes(source: TripSource, order: Sequence[ListedTrip]) -> Iterator[tuple[Any, bytes]]:

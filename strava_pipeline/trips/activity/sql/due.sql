@@ -15,10 +15,10 @@ WHERE
     present
     AND (list_contains($years, partition) OR list_contains($years, kept_year))
     AND (
-        $again OR read_content IS DISTINCT FROM content
+        read_content IS DISTINCT FROM content
         OR ($is_stored AND chosen AND (is_missing OR kept_year <> partition))
         OR (
             (opened IS NULL OR list_contains($ring, opened))
-            AND (read_salt <> md5_number($salt) OR NOT list_has_all(string_split(tried, ','), $ring))
+            AND ($again OR read_salt <> md5_number($salt) OR NOT list_has_all(string_split(tried, ','), $ring))
         )
     )
