@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.copied import find, lost_files
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.trips.activity import operations, readings
@@ -340,10 +341,13 @@ def test_the_files_of_earlier_versions_are_read_and_joined_with_new_ones(world: 
         path.rename(lake.trips / f"{table.name}.parquet")
     lake.working.unlink()
     lake.trip_readings.unlink()
+    copied = find(lake, "own").files
     for day in range(2 * MANY):
         world.rows[1 + day % 5]["distance_meters"] = 700.0 + day
         world.write()
         world.run()
+    gone = copied.keys() - find(lake, "own").files.keys()
+    assert (len(gone), lost_files(lake, gone)) == (2, [])  # the second copy takes joined files for no loss
     assert len(files_of(lake, TRIP_INDEX)) <= MANY + 1
     assert len(files_of(lake, TRIP_DIAGNOSTICS)) <= MANY + 1
     lake.working.unlink()  # all files are merged again
