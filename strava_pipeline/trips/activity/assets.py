@@ -41,10 +41,17 @@ def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list
                 table_spec(TRIP_DIAGNOSTICS, partitions_def=partitions, deps=[TRIP_INDEX.name]),
             ],
             lambda asked: read_trips(
-                asked.run, settings, asked.years, allow_shrink=asked.config.allow_shrink, again=asked.config.again
+                asked.run,
+                settings,
+                asked.scope.years,
+                allow_shrink=asked.config.allow_shrink,
+                again=asked.config.again,
+                assets=asked.assets,
+                checks=asked.checks,
             ),
             checks=[*_checks(TRIP_INDEX, _INDEX_WARNS), *_checks(TRIP_DIAGNOSTICS, _DIAGNOSTICS_WARN)],
             config=TripsConfig,
+            can_subset=True,
         ),
         step(
             [table_spec(TRIP_REPLAY, deps=[TRIP_DIAGNOSTICS.name])],

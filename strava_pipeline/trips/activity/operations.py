@@ -6,7 +6,7 @@ changes.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -111,8 +111,18 @@ class TripsRead(Numbers):
         )
 
 
+BOTH = (TRIP_INDEX.name, TRIP_DIAGNOSTICS.name)
+
+
 def read_trips(
-    run: RunContext, settings: Settings, years: Sequence[int], *, allow_shrink: bool = False, again: bool = False
+    run: RunContext,
+    settings: Settings,
+    years: Sequence[int],
+    *,
+    allow_shrink: bool = False,
+    again: bool = False,
+    assets: Collection[str] = BOTH,
+    checks: Collection[str] = BOTH,
 ) -> list[StepReport]:
     """Read the trips of `years` that are new or changed, measure and judge them, into `trip_index` and `trip_diagnostics`;
     publish if both are correct.
@@ -120,43 +130,27 @@ def read_trips(
     Args:
         allow_shrink: mark all trips that the source lacks as deleted, however much of a year that is.
         again: read all trips of these years, changed or not.
+        assets: the tables to report; both are made, or none.
+        checks: the tables to check.
 
     Raises SourceError, MissingSettingsError.
     """
     found = dict[str, TripsRead]()
-    if settings.trips_source:
+    if settings.trips_source and assets:
         found = _Reading(run, settings, Scope(years, run.years, again=again)).tables(allow_shrink)
-    findings = publish_all_right(run, [TRIP_INDEX.name, TRIP_DIAGNOSTICS.name])
-    unknown, share = unknown_statuses(run), unreadable_share(run, years)
-    read = found.get(TRIP_INDEX.name)
-    findings[TRIP_INDEX.name] += [
-        Finding(
-            "known_statuses",
-            not unknown,
-            advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
-            refuses=False,
-        ),
-        _one_id_each(read),
-    ]
-    findings[TRIP_DIAGNOSTICS.name] += [
-        Finding(
-            "readable",
-            share <= MAX_UNREADABLE,
-            {"unreadable_share": share},
-            "Is a key missing? keys_used tells which ones opened something.",
-            refuses=False,
-        )
-    ]
-    if not found:
-        notes = {"result": NO_SOURCE}
-        return [
-            StepReport(name, [], findings=[*of_table, _not_shrunk(None)], notes=notes)
-            for name, of_table in findings.items()
-        ]
-    return [
-        table_report(name, [found[name]], found[name].rows, years, [*of_table, _not_shrunk(found[name])])
-        for name, of_table in findings.items()
-    ]
+    of_both = publish_all_right(run, BOTH)
+    of_both[TRIP_INDEX.name] += [_known_statuses(run), _one_id_each(found.get(TRIP_INDEX.name))]
+    of_both[TRIP_DIAGNOSTICS.name].append(_readable(run, years))
+    reports = []
+    for name in (name for name in BOTH if name in {*assets, *checks}):
+        read = found.get(name)
+        findings = [*of_both[name], _not_shrunk(read)]
+        if read is None and name in assets:
+            reports.append(StepReport(name, [], findings=findings, notes={"result": NO_SOURCE}))
+        else:
+            numbers = [read] if read and name in assets else None
+            reports.append(table_report(name, numbers, read.rows if read else {}, years, findings))
+    return reports
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,19 +376,32 @@ def _states(run: RunContext, years: Sequence[int]) -> dict[str, dict[str, int]]:
 _OF_YEARS = "deleted_at IS NULL AND list_contains($years, year)"
 
 
-def unknown_statuses(run: RunContext) -> list[str]:
-    """Unknown stored statuses, which mean neither a verdict nor its absence."""
+def _known_statuses(run: RunContext) -> Finding:
+    """Whether all stored statuses mean a verdict, or its absence."""
     with reading(run.lake) as connection:
         query = "SELECT DISTINCT status FROM trip_index WHERE deleted_at IS NULL AND status IS NOT NULL"
         held = {status for (status,) in connection.execute(query).fetchall()}
-    return sorted(held - STATUSES.keys() - PENDING)
+    unknown = sorted(held - STATUSES.keys() - PENDING)
+    return Finding(
+        "known_statuses",
+        not unknown,
+        advice=f"Statuses that no verdict is known for: {', '.join(unknown)}. They count as needs_review.",
+        refuses=False,
+    )
 
 
-def unreadable_share(run: RunContext, years: Sequence[int]) -> float:
-    """The share of the trips of these years whose locations can't be decrypted or read."""
+def _readable(run: RunContext, years: Sequence[int]) -> Finding:
+    """Whether the locations of nearly all trips of these years could be decrypted and read."""
     states = _states(run, years)["locations"]
-    total = sum(states.values())
-    return (states[State.UNDECRYPTABLE] + states[State.MALFORMED]) / total if total else 0.0
+    unreadable, total = states[State.UNDECRYPTABLE] + states[State.MALFORMED], sum(states.values())
+    share = unreadable / total if total else 0.0
+    return Finding(
+        "readable",
+        share <= MAX_UNREADABLE,
+        {"unreadable_share": share},
+        "Is a key missing? keys_used tells which ones opened something.",
+        refuses=False,
+    )
 
 
 def _not_shrunk(read: TripsRead | None) -> Finding:
