@@ -5,6 +5,7 @@ no report contains one, nor a device's detail or free text. Without TRIPS_SOURCE
 changes.
 """
 
+import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack
@@ -40,7 +41,7 @@ from strava_pipeline.trips.activity.reading.connect import (
 from strava_pipeline.trips.activity.reading.opening import file_mark
 from strava_pipeline.trips.activity.reading.read import OpenedTrip, read_rows, sealed_hash
 from strava_pipeline.trips.activity.reading.source import PLAIN, TripSource
-from strava_pipeline.trips.activity.readings import Depends, Read, Readings, Scope, opened_readings
+from strava_pipeline.trips.activity.readings import Read, Readings, Scope, opened_readings
 from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
 from strava_pipeline.trips.activity.rules.replay import (
@@ -190,14 +191,14 @@ class _Reading:
     def __init__(self, run: RunContext, settings: Settings, scope: Scope) -> None:
         self._run, self._settings, self._scope = run, settings, scope
         self._keys, self._limits = trip_keys(settings), thresholds()  # a run without keys ends before it begins
-        self._depends = Depends(_salt(settings), self._keys.names)
+        self._salt = _salt(settings)
         self._saved = {TRIP_INDEX.name: SaveReport(), TRIP_DIAGNOSTICS.name: SaveReport()}
 
     def tables(self, allow_shrink: bool) -> dict[str, TripsRead]:
         """Bring both tables up to date; what came of each."""
         with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
-            why = self._read(readings, is_listing=True)
             self._relabel(readings)
+            why = self._read(readings, is_listing=True)
             refused = self._mark_gone(readings, allow_shrink)
             self._merge()
             opened = readings.keys_used(self._scope.years, self._run.years)
@@ -225,7 +226,7 @@ class _Reading:
     def replay(self) -> dict[str, dict[str, Any]]:
         """Bring the table of the replay up to date: totals by version."""
         with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
-            self._read(readings, is_listing=readings.listed() is None)
+            self._read(readings, is_listing=False)
             groups, hashed = readings.groups(len(ALGORITHMS)), hash_of(readings.digests())
         totals = {version.full_name: totals_of(found) for version, found in zip(ALGORITHMS, groups, strict=True)}
         rows = [replay_row(name, thresholds(name).version, hashed, found) for name, found in totals.items()]
@@ -234,15 +235,21 @@ class _Reading:
         return totals
 
     def _read(self, readings: Readings, *, is_listing: bool) -> Counter[str]:
-        """Read what is due; numbers by why. A file that did not change since it was listed isn't opened without need."""
+        """Read what is due; numbers by why.
+
+        A file that did not change since it was listed isn't opened without need. Without `is_listing` a database is listed
+        only if it is another one.
+        """
         with ExitStack() as stack:
             source = cache(lambda: stack.enter_context(trip_source(self._settings)))
-            mark = file_mark(trip_url(self._settings))
-            if is_listing and (mark is None or mark != readings.listed()):
+            url = trip_url(self._settings)
+            of_file = file_mark(url)
+            mark = of_file or hashlib.sha256(url.encode()).hexdigest()
+            if mark != readings.listed() or (is_listing and of_file is None):
                 with progressing(self._run.progress, "Listing trips", None) as advance:
                     readings.list_trips(source(), mark, advance)
                 readings.compare_in_turn(source(), self._scope, self._run.now().date())
-            why = Counter(readings.find_due(self._scope, self._depends))
+            why = Counter(readings.find_due(self._scope, self._salt, self._keys.names))
             if why:
                 self._read_due(readings, source(), why.total())
             return why
@@ -311,7 +318,7 @@ class _Reading:
         self._keep(TRIP_INDEX, index)
         self._keep(TRIP_DIAGNOSTICS, diagnostics)
         partitions = dict(diagnostics.select("external_id", "year").iter_rows())
-        readings.record(batch.read, partitions, batch.answers, self._depends.salt)
+        readings.record(batch.read, partitions, batch.answers, self._salt)
         self._merge()
 
     def _keep(self, table: Table, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:

@@ -2,7 +2,7 @@
 
 A trip is read again only where something differs that its answer depends on. The file holds no position and no
 column of the source but ids and the start; hashes and decisions stand beside them. It can be deleted: then the next run
-reads everything once more. All is done within `locked`, by one run at a time.
+reads everything once more. One run at a time has it open, which holds the lock `trips`.
 """
 
 import json
@@ -32,11 +32,8 @@ from strava_pipeline.trips.activity.rules.replay import Groups, Label
 from strava_pipeline.trips.activity.rules.verdict import Verdict
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 
-_SETTINGS: dict[str, Any] = {
-    "threads": 1,
-    "memory_limit": "40MB",
-    "preserve_insertion_order": False,
-}  # a million trips: 2 s, 100 MB
+# a million trips are compared in 2 s and 100 MB so, the rest being on disk
+_SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "40MB", "preserve_insertion_order": False}
 _VERSION = "1"  # of the tables in begin.sql
 _AT_ONCE = 1_000  # trips: about 2 MB of plain columns
 TURNS = 30  # days in which the encrypted columns of all trips are compared as a whole
@@ -89,14 +86,6 @@ class Read(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Depends:
-    """What answers depend on beside the trips: `salt`, a text of settings and versions, and the keys' names."""
-
-    salt: str
-    ring: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Scope:
     """Which trips a run is about. `again`: all of them, changed or not; without `is_stored` no row is wanted."""
 
@@ -117,10 +106,10 @@ class Readings:
         self._lake, self._connection = lake, connection
 
     def listed(self) -> str | None:
-        """The mark of the file that was listed last; empty for another source; None if none was listed."""
+        """The mark of the source that was listed last; None if none was."""
         return self._note("listed")
 
-    def list_trips(self, source: TripSource, mark: str | None, advance: Callable[[int], object]) -> None:
+    def list_trips(self, source: TripSource, mark: str, advance: Callable[[int], object]) -> None:
         """List the source, and take over what differs. Raises SourceError, also if ids are not unique."""
         self._run("listing")
         for page in source.pages():
@@ -137,7 +126,7 @@ class Readings:
             if self._rows("SELECT 1 FROM differing LIMIT 1"):
                 self._run("take_over")
                 self._run("forget")
-            self._set_note("listed", mark or "")
+            self._set_note("listed", mark)
         self._connection.execute("DROP TABLE listed; DROP TABLE incoming; DROP TABLE differing")
 
     def compare_in_turn(self, source: TripSource, scope: Scope, today: date) -> None:
@@ -148,13 +137,15 @@ class Readings:
             order = [ListedTrip(json.loads(key), 0, None, points) for key, *_, points in rows]
             other = [before[key][0] for key, now in sealed_hashes(source, order) if before[key][1] != now]
             if other:
-                self._rows("UPDATE trips SET read_content = 0 WHERE list_contains($ids, trip_id)", {"ids": other})
+                self._rows("UPDATE trips SET read_content = 0 WHERE trip_id IN (SELECT unnest($ids))", {"ids": other})
 
-    def find_due(self, scope: Scope, depends: Depends) -> dict[str, int]:
-        """Find the trips that have to be read; numbers by why: new, changed or retried."""
-        values: dict[str, Any] = {**scope.values, "salt": depends.salt, "ring": [*depends.ring]}
-        values |= {"is_stored": scope.is_stored, "again": scope.again}
-        self._connection.execute(_sql("due"), values)
+    def find_due(self, scope: Scope, salt: str, ring: Sequence[str]) -> dict[str, int]:
+        """Find the trips that have to be read; numbers by why: new, changed or retried.
+
+        `salt`: a text of all that every answer depends on; `ring`: the names of the keys.
+        """
+        beside = {"salt": salt, "ring": [*ring], "is_stored": scope.is_stored, "again": scope.again}
+        self._rows(_sql("due"), {**scope.values, **beside})
         return dict(self._rows("SELECT why, count(*) FROM due GROUP BY why"))
 
     def due(self) -> Iterator[list[Due]]:
@@ -176,7 +167,7 @@ class Readings:
 
     def answers(self, names: Sequence[str]) -> Answers:
         """The router's earlier answers about these trips."""
-        found = self._rows("SELECT * FROM routes WHERE list_contains($names, external_id)", {"names": [*names]})
+        found = self._rows("SELECT * FROM routes WHERE external_id IN (SELECT unnest($names))", {"names": [*names]})
         return {name: (asked, metres) for name, asked, metres in found}
 
     def gone(self, years: Sequence[int]) -> tuple[int, int]:
@@ -192,7 +183,8 @@ class Readings:
     def forget(self, names: Sequence[str]) -> None:
         """Note rows as deleted, and forget all else about these trips, and about those that never had a row."""
         with self._transaction():
-            self._rows("UPDATE kept SET deleted = TRUE WHERE list_contains($names, external_id)", {"names": [*names]})
+            query = "UPDATE kept SET deleted = TRUE WHERE external_id IN (SELECT unnest($names))"
+            self._rows(query, {"names": [*names]})
             self._run("forget")
             self._note_newest()
 

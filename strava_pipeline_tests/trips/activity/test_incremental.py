@@ -281,13 +281,13 @@ def test_other_bytes_behind_the_same_head_and_length_are_found_within_thirty_day
     world.write()
     settings = world.settings()
     run = context_without_run(settings)
-    scope, depends = readings.Scope(run.years.all, run.years), readings.Depends("", ())
+    scope, salt, names = readings.Scope(run.years.all, run.years), operations._salt(settings), trip_keys(settings).names
     with readings.opened_readings(run.lake) as held, open_source(world.url) as source:
-        held.list_trips(source, None, lambda _: None)
-        assert held.find_due(scope, readings.Depends(operations._salt(settings), trip_keys(settings).names)) == {}
+        held.list_trips(source, "listed", lambda _: None)
+        assert held.find_due(scope, salt, names) == {}
         for day in range(1, 31):
             held.compare_in_turn(source, scope, date(2026, 6, day))
-        assert held.find_due(scope, depends)["changed"] == 1
+        assert held.find_due(scope, salt, names) == {"changed": 1}
 
 
 def test_rows_of_trips_that_are_gone_are_marked_and_all_else_about_them_is_forgotten(world: World) -> None:
@@ -447,7 +447,7 @@ def test_a_table_that_moves_while_it_is_listed_loses_and_doubles_no_trip(
         )
 
     with readings.opened_readings(lake) as held, open_source(world.url) as source, between_pages(source, act):
-        held.list_trips(source, None, lambda _: None)
+        held.list_trips(source, "listed", lambda _: None)
         assert held.counts()[0] == 4  # 1, 3, 5 and 9; 2 went before its row was read
     world.run()
     world.check_whole()

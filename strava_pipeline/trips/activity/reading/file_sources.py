@@ -188,6 +188,7 @@ class ParquetTrips(TripSource):
         self.name, self._path = str(path), path
         if not path.is_file():
             raise SourceError(f"{path} is no file; the source is parquet:///path/to/file.")
+        self._seen = _state(path)  # a place in another file is another trip
         self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
         self._columns = self._collected(self._scan.head(0)).columns
         self.check(self._columns)
@@ -242,9 +243,12 @@ class ParquetTrips(TripSource):
 
     def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
         try:
-            return scan.collect()
+            found = scan.collect()
         except (PolarsError, PanicException, OSError):
             raise SourceError(self._unreadable) from None
+        if self._seen != _state(self._path):
+            raise SourceError(f"{self.name} was written to while it was read; run again.")
+        return found
 
     @property
     def _unreadable(self) -> str:
