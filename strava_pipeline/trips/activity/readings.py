@@ -114,7 +114,7 @@ class Readings:
         self._run("listing")
         for page in source.pages():
             frame = pl.DataFrame(page._asdict(), schema=dict.fromkeys(page._fields, pl.String))
-            self._load("INSERT INTO listed SELECT keys, ids, md5_number(contents) FROM read_parquet($rows)", frame)
+            self._load("INSERT INTO listed SELECT keys, ids, md5_number(hashes) FROM read_parquet($rows)", frame)
             advance(frame.height)
         self._refuse_ambiguous(source)
         self._run("differing")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,6 +49,7 @@ from strava_pipeline_tests.trips.activity.sources import (
     feedback,
     points,
     sealed,
+    telling_trips,
     write_parquet,
     write_postgres,
     write_sqlite,
@@ -416,6 +418,18 @@ def between_pages(source: TripSource, act: Callable[[], None]) -> Iterator[None]
 
 
 TABLE = "gamification_private.activity_trip"
+
+
+def test_a_listing_holds_nothing_of_a_row_but_its_id_and_hashes(world: World, server: postgres.Server) -> None:
+    rows = telling_trips()
+    urls = [f"sqlite:///{write_sqlite(world.folder / 'telling.sqlite', rows)}"]
+    urls += [f"parquet:///{write_parquet(world.folder / 'telling.parquet', rows)}"]
+    urls += [write_postgres(server.new_database(), rows)]
+    for url in urls:
+        with open_source(url) as source:
+            (page,) = source.pages()
+        assert (page.ids, page.keys[1:] in (page.ids[1:], ["1", "2", "3"])) == (["101", "102", "103", "104"], True)
+        assert all(re.fullmatch("[0-9a-f]{32}", each) for each in page.hashes)
 
 
 def test_three_kinds_of_source_come_to_the_same(world: World, server: postgres.Server) -> None:

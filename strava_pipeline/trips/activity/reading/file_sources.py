@@ -5,6 +5,7 @@ open is opened as immutable, which touches nothing, and checked again afterwards
 is used. From a Parquet file only the requested columns and the rows around the requested ones are loaded.
 """
 
+import hashlib
 import json
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -78,11 +79,12 @@ class SqliteTrips(TripSource):
 
         def page(after: Any) -> list[tuple[Any, ...]]:
             where, values = ("TRUE", ()) if after is None else (f"{self._key} >= ?", (after,))
-            return self._rows(
+            rows = self._rows(
                 f"SELECT {self._key}, json_quote({self._key}), CAST(id AS TEXT), {content} FROM {TABLE} "
                 f"WHERE {where} ORDER BY {self._key} LIMIT {PAGE}",
                 *values,
             )
+            return [(*row[:3], hashlib.md5(row[3].encode(), usedforsecurity=False).hexdigest()) for row in rows]
 
         return self._paged(page)
 
@@ -208,7 +210,7 @@ class ParquetTrips(TripSource):
         plain = [name for name in (*PLAIN, UPDATED) if name in self._columns]
         heads = [f"octet_length({name}::BLOB), array_slice({name}::BLOB, 1, {HEAD})" for name in ENCRYPTED]
         query = (
-            f"SELECT file_row_number::VARCHAR, id::VARCHAR, to_json(row({', '.join([*plain, *heads])}))::VARCHAR "
+            f"SELECT file_row_number::VARCHAR, id::VARCHAR, md5(to_json(row({', '.join([*plain, *heads])}))::VARCHAR) "
             "FROM read_parquet($path, file_row_number = true)"
         )
         try:
@@ -216,8 +218,8 @@ class ParquetTrips(TripSource):
                 connection.execute("SET TimeZone = 'UTC'")
                 found = connection.execute(query, {"path": str(self._path)})
                 while rows := found.fetchmany(PAGE):
-                    keys, ids, contents = (list(column) for column in zip(*rows, strict=True))
-                    yield Page(keys, ids, contents)
+                    keys, ids, hashes = (list(column) for column in zip(*rows, strict=True))
+                    yield Page(keys, ids, hashes)
         except duckdb.Error:
             raise SourceError(self._unreadable) from None
 

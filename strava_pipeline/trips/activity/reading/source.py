@@ -80,11 +80,14 @@ class ListedTrip(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page of the listing: each trip's key as JSON, its id as text, and a text that differs when the row does."""
+    """A page of the listing: each trip's key as JSON, its id as text, and a hash that differs when the row does.
+
+    It is written to disk while it is compared, so nothing else of a row may be in it.
+    """
 
     keys: list[str]
     ids: list[str | None]
-    contents: list[str]
+    hashes: list[str]
 
 
 class Counts(NamedTuple):
@@ -141,7 +144,7 @@ class TripSource(ABC):
 
     @staticmethod
     def _paged(page: Callable[[Any], list[tuple[Any, ...]]]) -> Iterator[Page]:
-        """The pages of `page(key)`: up to PAGE rows (key, key as JSON, id, content) from this key on, or from the first one.
+        """The pages of `page(key)`: up to PAGE rows (key, key as JSON, id, hash) from this key on, or from the first one.
 
         A page begins with the last row of the page before, so that a second row with its key isn't passed over.
         """
@@ -153,8 +156,8 @@ class TripSource(ABC):
                 del rows[0]
             if rows:
                 after = rows[-1][0]
-                keys, ids, contents = (list(column) for column in list(zip(*rows, strict=True))[1:])
-                yield Page(keys, ids, contents)
+                keys, ids, hashes = (list(column) for column in list(zip(*rows, strict=True))[1:])
+                yield Page(keys, ids, hashes)
             if is_last:
                 return
 
