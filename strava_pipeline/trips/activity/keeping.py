@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -29,6 +30,7 @@ from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
 _MERGED = "trip_rows:"  # + table: a note of the newest file that the warehouse has merged
+_JOINING: dict[str, Any] = {"threads": 1, "preserve_insertion_order": False}
 MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
 
 
@@ -196,7 +198,7 @@ def _join(files: list[Path], table: Table) -> None:
     target = files[-1]
     joined = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
     try:
-        with held(joined) as file, duckdb.connect(config={"threads": 1}) as connection:
+        with held(joined) as file, duckdb.connect(config=_JOINING) as connection:
             connection.execute("SET TimeZone = 'UTC'")
             connection.execute(
                 f"COPY (SELECT {columns} FROM ({' UNION ALL '.join(parts)})) TO {literal(joined)} "

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -32,8 +33,9 @@ from strava_pipeline.trips.activity.rules.replay import Groups, Label
 from strava_pipeline.trips.activity.rules.verdict import Verdict
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 
-# a million trips are compared in 2 s and 100 MB so, the rest being on disk
-_SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "40MB", "preserve_insertion_order": False}
+# enough to compare a million trips, the rest being on disk; where it isn't, _MORE
+_SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "48MB", "preserve_insertion_order": False}
+_MORE = "4GB"
 _VERSION = "1"  # of the tables in begin.sql
 _AT_ONCE = 1_000  # trips: about 2 MB of plain columns
 TURNS = 30  # days in which the encrypted columns of all trips are compared as a whole
@@ -117,17 +119,21 @@ class Readings:
             self._load("INSERT INTO listed SELECT keys, ids, md5_number(hashes) FROM read_parquet($rows)", frame)
             advance(frame.height)
         self._refuse_ambiguous(source)
-        self._run("differing")
-        for found in self._portions("(FROM differing WHERE is_changed)", "key, trip_id"):
+        self._roomy(partial(self._run, "differing"))
+        for found in self._portions("differing", "key, trip_id", "is_changed"):
             ids = {json.loads(key): trip for key, trip in found}
             incoming = [_identity(ids[key], row) for key, row in source.rows([*ids], _IDENTITY).items()]
             self._load("INSERT INTO incoming FROM read_parquet($rows)", _frame(_INCOMING, incoming))
+        self._connection.execute("DROP TABLE listed")
+        self._roomy(partial(self._take_over, mark))
+        self._connection.execute("DROP TABLE incoming; DROP TABLE differing")
+
+    def _take_over(self, mark: str) -> None:
         with self._transaction():
             if self._rows("SELECT 1 FROM differing LIMIT 1"):
                 self._run("take_over")
                 self._run("forget")
             self._set_note("listed", mark)
-        self._connection.execute("DROP TABLE listed; DROP TABLE incoming; DROP TABLE differing")
 
     def compare_in_turn(self, source: TripSource, scope: Scope, today: date) -> None:
         """Compare the encrypted columns of a thirtieth of the trips as a whole, for bytes that no other column tells of."""
@@ -145,7 +151,7 @@ class Readings:
         `salt`: a text of all that every answer depends on; `ring`: the names of the keys.
         """
         beside = {"salt": salt, "ring": [*ring], "is_stored": scope.is_stored, "again": scope.again}
-        self._rows(_sql("due"), {**scope.values, **beside})
+        self._roomy(partial(self._rows, _sql("due"), {**scope.values, **beside}))
         return dict(self._rows("SELECT why, count(*) FROM due GROUP BY why"))
 
     def due(self) -> Iterator[list[Due]]:
@@ -255,13 +261,21 @@ class Readings:
         self._load(f"DELETE FROM {table} WHERE external_id IN (SELECT external_id FROM read_parquet($rows))", frame)
         self._load(f"INSERT INTO {table} FROM read_parquet($rows)", frame)
 
-    def _portions(self, table: str, columns: str) -> Iterator[list[Any]]:
-        """The rows of a table with `place`, from 0 on, some thousand at once."""
-        query = f"SELECT {columns} FROM {table} WHERE place >= $first AND place < $first + {_AT_ONCE} ORDER BY place"
-        first = 0
-        while rows := self._rows(query, {"first": first}):
-            yield rows
-            first += _AT_ONCE
+    def _portions(self, table: str, columns: str, where: str = "TRUE") -> Iterator[list[Any]]:
+        """The rows of a table in their order, some thousand at once."""
+        ((rows,),) = self._rows(f"SELECT count(*) FROM {table}")
+        query = f"SELECT {columns} FROM {table} WHERE rowid >= $first AND rowid < $first + {_AT_ONCE} AND {where} ORDER BY rowid"
+        for first in range(0, rows, _AT_ONCE):
+            if found := self._rows(query, {"first": first}):
+                yield found
+
+    def _roomy(self, act: Callable[[], object]) -> None:
+        """Do something, once more with more memory if it has too little."""
+        try:
+            act()
+        except duckdb.OutOfMemoryException:
+            self._connection.execute(f"SET memory_limit = '{_MORE}'")
+            act()
 
     def _run(self, name: str) -> None:
         self._connection.execute(_sql(name))

@@ -305,6 +305,16 @@ def test_rows_of_trips_that_are_gone_are_marked_and_all_else_about_them_is_forgo
     world.check_whole()
 
 
+def test_where_the_later_of_two_trips_with_one_external_id_goes_the_other_one_counts(world: World) -> None:
+    world.rows |= {number: a_ride(number, external_id="twice") for number in (6, 7)}
+    world.write()
+    world.run()
+    del world.rows[7]
+    world.write()
+    assert (world.run().changed.updated, world.kept()[0][-1]["trip_id"]) == (1, "6")
+    world.check_whole()
+
+
 def test_the_replay_is_that_of_one_reading(world: World) -> None:
     world.rows |= {number: a_ride(number, external_id="twice") for number in (6, 7)}
     world.rows[1]["review_status"], world.rows[2]["user_feedback"] = "approved", sealed([feedback("not_bike")])

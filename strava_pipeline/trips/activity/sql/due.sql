@@ -2,8 +2,7 @@
 CREATE OR REPLACE TEMP TABLE due AS
 SELECT
     trip_id, key, points, external_id, partition AS year, chosen AND $is_stored AS is_stored,
-    CASE WHEN read_content IS NULL THEN 'new' WHEN read_content <> content THEN 'changed' ELSE 'retried' END AS why,
-    row_number() OVER (ORDER BY started DESC NULLS LAST, number IS NULL DESC, number DESC, trip_id DESC) - 1 AS place
+    CASE WHEN read_content IS NULL THEN 'new' WHEN read_content <> content THEN 'changed' ELSE 'retried' END AS why
 FROM (
     SELECT
         trips.*, kept.year AS kept_year, coalesce(kept.deleted, TRUE) AS is_missing,
@@ -22,3 +21,4 @@ WHERE
             AND ($again OR read_salt <> md5_number($salt) OR NOT list_has_all(string_split(tried, ','), $ring))
         )
     )
+ORDER BY started DESC NULLS LAST, number IS NULL DESC, number DESC, trip_id DESC
