@@ -349,6 +349,7 @@ def _connected(path: Path) -> duckdb.DuckDBPyConnection:
     spills = path.with_name(f"{path.name}.tmp")
     connection = duckdb.connect(str(path), config={**_SETTINGS, "temp_directory": str(spills)})
     connection.execute(WITHOUT_CACHE)
+    connection.execute("SET enable_progress_bar = false")
     return connection
 
 
