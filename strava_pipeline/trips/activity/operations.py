@@ -326,9 +326,8 @@ class _Reading:
 
     def _relabel(self, readings: Readings) -> None:
         """Where the keys have another order, correct `key_index` without decrypting anything."""
-        moved = readings.moved_keys(self._keys.names)
-        for begin in range(0, len(moved), BATCH):
-            places = pl.DataFrame(moved[begin : begin + BATCH], schema=["external_id", "place"], orient="row")
+        for moved in readings.moved_keys(self._keys.names):
+            places = pl.DataFrame(moved, schema=["external_id", "place"], orient="row")
             rows = saved_trips(self._run.lake, TRIP_DIAGNOSTICS, places["external_id"])
             rows = rows.join(places, on="external_id").with_columns(key_index=pl.col("place").cast(pl.Int32))
             self._keep(TRIP_DIAGNOSTICS, rows.drop("place", "fetched_at"))

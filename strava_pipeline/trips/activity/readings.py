@@ -194,12 +194,12 @@ class Readings:
             self._run("forget")
             self._note_newest()
 
-    def moved_keys(self, ring: Sequence[str]) -> list[tuple[str, int]]:
-        """The trips whose key has another place in the list than their rows say, with that place."""
+    def moved_keys(self, ring: Sequence[str]) -> Iterator[list[tuple[str, int]]]:
+        """The trips whose key has another place in the list than their rows say, with that place, some thousand at once."""
         before = self._note("ring")
-        if before in (None, ",".join(ring)):
-            return []
-        return self._rows(_sql("moved_keys"), {"ring": [*ring], "before": before.split(",")})
+        if before not in (None, ",".join(ring)):
+            self._rows(_sql("moved_keys"), {"ring": [*ring], "before": before.split(",")})
+            yield from self._portions("moved", "external_id, place")
 
     def note_ring(self, ring: Sequence[str]) -> None:
         """Note the order of the keys that the rows' `key_index` goes by."""
