@@ -17,9 +17,10 @@ from typing import Any, NamedTuple
 import duckdb
 import polars as pl
 
-from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
+from strava_pipeline.environment.file_locks import is_open_in_duckdb
 from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -322,6 +323,8 @@ def _usable(lake: Lake, path: Path) -> duckdb.DuckDBPyConnection | None:
     """The open file; None if there is none, if it is damaged, or if rows that it knows of were deleted."""
     if not path.exists():
         return None
+    if is_open_in_duckdb(path, for_writing=False):
+        raise PipelineError(f"{path} is open in another program. Close it there, and run again.")
     try:
         connection = _connected(path)
     except duckdb.Error:

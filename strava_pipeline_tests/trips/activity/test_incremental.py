@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strava_pipeline.core.errors import SourceError
+from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import find, lost_files
@@ -343,6 +343,19 @@ def test_what_was_read_is_made_again_where_it_was_lost_or_its_rows_were_deleted(
     for path in files_of(lake, TRIP_INDEX):
         path.unlink()
     assert (world.run().read, world.kept()) == (5, kept)
+
+
+def test_a_file_that_another_program_has_open_is_left_as_it_is(world: World) -> None:
+    world.run()
+    path = Lake(world.folder / "data").trip_readings
+    holding = f"import duckdb, sys; held = duckdb.connect({str(path)!r}); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", holding], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout is not None
+        holder.stdout.readline()
+        with pytest.raises(PipelineError, match="open in another program"):
+            world.run()
+        holder.kill()
+    assert world.run().read == 0
 
 
 def test_the_files_of_earlier_versions_are_read_and_joined_with_new_ones(world: World) -> None:
