@@ -26,7 +26,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import find, lost_files
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.trips.activity import operations, readings
+from strava_pipeline.trips.activity import readings, trip_reading
 from strava_pipeline.trips.activity.keeping import MANY, files_of, saved_trips
 from strava_pipeline.trips.activity.operations import TripsRead, read_trips, replay_trips
 from strava_pipeline.trips.activity.reading.connect import trip_keys
@@ -252,7 +252,7 @@ def test_a_key_that_is_no_longer_there_changes_no_trip_and_is_told(world: World)
 
 def test_other_thresholds_read_all_of_the_years_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
-    monkeypatch.setattr(operations, "thresholds", lambda *_: thresholds().with_values({"min_points": 3}))
+    monkeypatch.setattr(trip_reading, "thresholds", lambda *_: thresholds().with_values({"min_points": 3}))
     assert world.run(2022).read_again == 1
     assert world.run().read_again == 4
     world.check_whole()
@@ -285,7 +285,11 @@ def test_other_bytes_behind_the_same_head_and_length_are_found_within_thirty_day
     world.write()
     settings = world.settings()
     run = context_without_run(settings)
-    scope, salt, names = readings.Scope(run.years.all, run.years), operations._salt(settings), trip_keys(settings).names
+    scope, salt, names = (
+        readings.Scope(run.years.all, run.years),
+        trip_reading._salt(settings),
+        trip_keys(settings).names,
+    )
     with readings.opened_readings(run.lake) as held, open_source(world.url) as source:
         held.list_trips(source, "listed", lambda _: None)
         assert held.find_due(scope, salt, names) == {}
@@ -385,9 +389,9 @@ def test_the_files_of_earlier_versions_are_read_and_joined_with_new_ones(world: 
 KILLED = """
 import sys
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.trips.activity import operations
+from strava_pipeline.trips.activity import operations, readings, trip_reading
 from strava_pipeline.verbs.options import context_without_run
-operations.BATCH = 1
+trip_reading.BATCH, readings._AT_ONCE = 1, 20
 operations.read_trips(context_without_run(settings := Settings.load(first_year=2022)), settings, range(2022, 2027))
 """
 
@@ -397,14 +401,11 @@ def test_a_killed_reading_goes_on_where_it_was(world: World, monkeypatch: pytest
     world.rows = {number: a_ride(number) for number in range(1, 301)}
     world.write()
     settings = world.settings()
-    script = KILLED.replace(
-        "operations.BATCH = 1", "operations.BATCH = 1; operations.Readings._portions.__globals__['_AT_ONCE'] = 20"
-    )
     environment = os.environ | {
         "TRIPS_SOURCE": world.url, "TRIPS_KEYS_FILE": str(settings.trips_keys_file), "STRAVA_DATA_DIR": str(settings.data_dir),
     }  # fmt: skip
     lake = Lake(settings.data_dir)
-    reader = subprocess.Popen([sys.executable, "-c", script], env=environment)
+    reader = subprocess.Popen([sys.executable, "-c", KILLED], env=environment)
     while reader.poll() is None and len(files_of(lake, TRIP_DIAGNOSTICS)) < 3:
         time.sleep(0.01)
     reader.kill()
