@@ -215,7 +215,8 @@ def keep_folder_id(lake: Lake, folder: str) -> None:
 def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
     """Which of these files, that the copy has and the folder lacks, nobody gave up.
 
-    Given up is what an expiry or a purge names, an inbox that was read, and what a person keeps beside: widgets, views, *.toml.
+    Given up is what an expiry or a purge names, an inbox that was read, rows of trips that stand in a newer file, and what a
+    person keeps beside: widgets, views, *.toml.
     """
     left = expired_lines(lake)
     ids, named = (
@@ -228,6 +229,9 @@ def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
         match name.split("/"):
             case ["inbox" | "state" | "widgets", *_] | [_, "folder_id"]:
                 return True
+            case ["trips", table, *parts]:  # files of rows are joined, into the newest one
+                newest = max((path.name for path in (lake.trips / Path(table).stem).glob("*.parquet")), default="")
+                return newest > (parts[-1] if parts else "0")
             case ["bronze", "files" | "imports", *parts]:
                 return not named.isdisjoint(each.partition(".")[0] for each in parts)
             case ["bronze", "changes", change, _]:  # an attempt at a change that was proposed of it

@@ -60,8 +60,9 @@ class Lake:
     streams = _Below("bronze/activity_streams")
     athlete = _Below("bronze/athlete")
     gear = _Below("bronze/gear")
-    # results computed from trips, a file per table: the source may delete its trips, and holds no results
+    # results computed from trips, a folder per table: the source may delete its trips, and holds no results
     trips = _Below("trips")
+    trip_readings = _Below("state/trip_readings.duckdb")  # what was read of each trip; without it all are read again
     decisions = _Below("decisions")  # a person's decisions, which can't be made again
     kept_decisions = _Below("state/decisions")  # their lines a second time, in case that the folder is lost
     shards = _Below("activities")

@@ -12,8 +12,8 @@ from strava_pipeline.core.tables import Table
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.orchestrate.checks import own_checks, table_checks
 from strava_pipeline.orchestrate.metadata import table_spec
-from strava_pipeline.orchestrate.steps import Work, step
-from strava_pipeline.trips.activity.operations import diagnose_trips, index_trips, replay_trips
+from strava_pipeline.orchestrate.steps import step
+from strava_pipeline.trips.activity.operations import read_trips, replay_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 _NOT_SHRUNK = {"not_shrunk": "The source lacks no more trips than people delete."}
@@ -27,43 +27,39 @@ _DIAGNOSTICS_WARN = _NOT_SHRUNK | {
 
 
 class TripsConfig(dg.Config):
-    """`allow_shrink`: a person means what the source lacks."""
+    """`allow_shrink`: a person means what the source lacks. `again`: read all trips of the years, changed or not."""
 
     allow_shrink: bool = False
-
-
-def _step(
-    table: Table,
-    work: Work,
-    warns: Mapping[str, str],
-    *,
-    config: type[dg.Config] | None = TripsConfig,
-    **more: Any,
-) -> dg.AssetsDefinition:
-    checks = [*table_checks(table.name, table.name), *own_checks(table.name, warns)]
-    return step([table_spec(table, **more)], work, checks=checks, config=config)
+    again: bool = False
 
 
 def assets(partitions: dg.PartitionsDefinition[Any], settings: Settings) -> list[dg.AssetsDefinition]:
     return [
-        _step(
-            TRIP_INDEX,
-            lambda asked: index_trips(asked.run, settings, asked.years, allow_shrink=asked.config.allow_shrink),
-            _INDEX_WARNS,
-            partitions_def=partitions,
+        step(
+            [
+                table_spec(TRIP_INDEX, partitions_def=partitions),
+                table_spec(TRIP_DIAGNOSTICS, partitions_def=partitions, deps=[TRIP_INDEX.name]),
+            ],
+            lambda asked: read_trips(
+                asked.run,
+                settings,
+                asked.scope.years,
+                allow_shrink=asked.config.allow_shrink,
+                again=asked.config.again,
+                assets=asked.assets,
+                checks=asked.checks,
+            ),
+            checks=[*_checks(TRIP_INDEX, _INDEX_WARNS), *_checks(TRIP_DIAGNOSTICS, _DIAGNOSTICS_WARN)],
+            config=TripsConfig,
+            can_subset=True,
         ),
-        _step(
-            TRIP_DIAGNOSTICS,
-            lambda asked: diagnose_trips(asked.run, settings, asked.years, allow_shrink=asked.config.allow_shrink),
-            _DIAGNOSTICS_WARN,
-            partitions_def=partitions,
-            deps=[TRIP_INDEX.name],
-        ),
-        _step(
-            TRIP_REPLAY,
+        step(
+            [table_spec(TRIP_REPLAY, deps=[TRIP_DIAGNOSTICS.name])],
             lambda asked: replay_trips(asked.run, settings),
-            {},
-            config=None,
-            deps=[TRIP_DIAGNOSTICS.name],
+            checks=_checks(TRIP_REPLAY, {}),
         ),
     ]
+
+
+def _checks(table: Table, warns: Mapping[str, str]) -> list[dg.AssetCheckSpec]:
+    return [*table_checks(table.name, table.name), *own_checks(table.name, warns)]

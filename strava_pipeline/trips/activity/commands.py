@@ -183,7 +183,7 @@ def _report(
     def diagnosed_batches() -> "Iterator[list[Diagnosed]]":
         for batch in batches:
             tally.add(batch)
-            found = diagnosed(batch, limits, routes(batch), statuses)
+            found = diagnosed(batch, limits, routes(batch, {}), statuses)
             if html is not None:
                 shown.append(found)
                 if tally.trips > PAGE_TRIPS:

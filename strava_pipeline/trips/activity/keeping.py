@@ -1,94 +1,218 @@
-"""The saved rows of activity trips: a Parquet file per table, and their merge into the warehouse.
+"""The saved rows of activity trips: files of Parquet per table, the newest row of a key last, and their merge into the warehouse.
 
 The trips themselves stay in their source, encrypted. A trip that the source no longer has keeps its row, with
-`deleted_at`. The rows are computed elsewhere and only stored here.
+`deleted_at`. The rows are computed elsewhere and only stored here. What is saved at once is a file of its own, so that
+saving costs what is saved; `compact` joins files once they are many.
 """
 
-from collections.abc import Collection
+import os
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
 
+import duckdb
 import polars as pl
 from polars.exceptions import PolarsError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
-from strava_pipeline.lake.files import sync_folder, write_rows
-from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows
-from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.files import from_stamp, held, stamp, sync_folder, write_rows
+from strava_pipeline.lake.gold.making import STAGED, MergeReport, make_rows, stage, staging
+from strava_pipeline.lake.gold.warehouse import Connection, note, notes, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.trips.activity.tables import TABLES
 
-_LOCK = "trips"
+_LOCK = "trip_rows"
+_NEWER = "gold.fetched_at < made.fetched_at"
+_MERGED = "trip_rows:"  # + table: a note of the newest file that the warehouse has merged
+_JOINING: dict[str, Any] = {"threads": 1, "preserve_insertion_order": False}
+MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
 
 
 @dataclass(frozen=True, slots=True)
 class SaveReport(Numbers):
     """Counts of new rows, changed rows, and rows newly marked as deleted."""
 
-    inserted: int
-    updated: int
-    deleted: int
+    inserted: int = 0
+    updated: int = 0
+    deleted: int = 0
+
+    def __add__(self, other: "SaveReport") -> "SaveReport":
+        return SaveReport(self.inserted + other.inserted, self.updated + other.updated, self.deleted + other.deleted)
 
 
 def save_trips(
     lake: Lake, table: Table, rows: pl.DataFrame, at: datetime, *, gone: Collection[str] = frozenset()
 ) -> SaveReport:
-    """Save rows in the table's file by its key; a row with the same content stays unchanged.
+    """Save rows in a new file of the table; a row with the same content as the saved one stays unchanged.
 
     `rows` has the catalogue's columns except `fetched_at`; `gone` are keys that the source no longer has.
     """
     (key,) = table.key
     now = pl.lit(at, pl.Datetime("us", "UTC"))
     with locked(lake, _LOCK):
-        held = saved_trips(lake, table)
-        rows = rows.with_columns(fetched_at=now).select(held.columns)
-        marked = held.clear()
+        before = saved_trips(lake, table, {*rows[key], *gone})
+        rows = rows.with_columns(fetched_at=now).select(before.columns)
+        marked = before.clear()
         if gone:
-            marked = held.filter(pl.col(key).is_in(list(gone)), pl.col("deleted_at").is_null())
+            marked = before.filter(pl.col(key).is_in(list(gone)), pl.col("deleted_at").is_null())
             marked = marked.with_columns(deleted_at=now, fetched_at=now)
-        new = pl.concat([rows.join(_unchanged(rows, held, key), on=key, how="anti"), marked])
-        known = new.join(held, on=key, how="semi").height
+        new = pl.concat([rows.join(_unchanged(rows, before, key), on=key, how="anti"), marked])
+        known = new.join(before, on=key, how="semi").height
         if new.height:
-            whole = pl.concat([held.join(new, on=key, how="anti"), new]).sort(key)
-            write_rows(lake.trips / f"{table.name}.parquet", whole, "zstd", {})
-            sync_folder(lake.trips)
+            write_rows(_next_file(lake, table, at), new, "zstd", {})
+            sync_folder(_folder(lake, table))
     return SaveReport(new.height - known, known - marked.height, marked.height)
 
 
-def _unchanged(rows: pl.DataFrame, held: pl.DataFrame, key: str) -> pl.DataFrame:
+def _unchanged(rows: pl.DataFrame, before: pl.DataFrame, key: str) -> pl.DataFrame:
     """The keys of rows that are stored with the same content (apart from `fetched_at`)."""
-    content = pl.struct(name for name in held.columns if name != "fetched_at").struct.json_encode().alias("content")
-    return rows.select(key, content).join(held.select(key, content), on=[key, "content"], how="semi")
+    content = pl.struct(name for name in before.columns if name != "fetched_at").struct.json_encode().alias("content")
+    return rows.select(key, content).join(before.select(key, content), on=[key, "content"], how="semi")
 
 
-def saved_trips(lake: Lake, table: Table) -> pl.DataFrame:
-    """All rows of the table's file in the catalogue's columns; a column that the file lacks is NULL."""
-    path = lake.trips / f"{table.name}.parquet"
-    schema = table.polars_schema
-    if not path.exists():
-        return pl.DataFrame(schema=schema)
+def saved_trips(
+    lake: Lake, table: Table, names: Iterable[str] | None = None, *, columns: Sequence[str] | None = None
+) -> pl.DataFrame:
+    """The table's saved rows with these keys, or all, in the catalogue's columns; a column that a file lacks is NULL.
+
+    `columns`: these alone, of which the key is one.
+    """
+    (key,) = table.key
+    chosen = [*table.polars_schema] if columns is None else [*columns]
+    wanted = None if names is None else pl.Series([*names], dtype=pl.String)
+    found = [pl.DataFrame(schema=table.polars_schema).select(chosen)]
+    for path in reversed(files_of(lake, table)):
+        seen = [frame[key] for frame in found]
+        rows = _in_columns(path, table).select(chosen).filter(~pl.col(key).is_in(pl.concat(seen).implode()))
+        found.append(_collected(rows if wanted is None else rows.filter(pl.col(key).is_in(wanted.implode())), path))
+        if wanted is not None and sum(frame.height for frame in found) == wanted.n_unique():
+            break
+    return pl.concat(found)
+
+
+def files_of(lake: Lake, table: Table) -> list[Path]:
+    """The table's files, oldest first. The first one may be the only file that earlier versions had."""
+    first = lake.trips / f"{table.name}.parquet"
+    return [*([first] if first.exists() else []), *sorted(_folder(lake, table).glob("[0-9]*.parquet"))]
+
+
+def _age(path: Path, lake: Lake) -> str:
+    """A text that sorts files by age."""
+    return "0" if path.parent == lake.trips else path.stem
+
+
+def _folder(lake: Lake, table: Table) -> Path:
+    return lake.trips / table.name
+
+
+def _next_file(lake: Lake, table: Table, at: datetime) -> Path:
+    """A file named by the time, or by a later one if there is a file of this time."""
+    newest = max((path.stem for path in _folder(lake, table).glob("[0-9]*.parquet")), default="")
+    if newest >= stamp(at):
+        at = from_stamp(newest) + timedelta(microseconds=1)
+    return _folder(lake, table) / f"{stamp(at)}.parquet"
+
+
+def _columns_of(path: Path) -> list[str]:
     try:
-        held = pl.read_parquet(path)
+        return [*pl.read_parquet_schema(path)]
     except (PolarsError, OSError) as error:
-        raise PipelineError(
-            f"{path} can't be read ({type(error).__name__}). Restore it from a backup, or delete it: backfilling all years "
-            "of the trips makes it again from their source, except the trips that the source has deleted."
-        ) from error
-    there = set(held.columns)
-    return held.select(
-        (pl.col(name) if name in there else pl.lit(None)).cast(kind).alias(name) for name, kind in schema.items()
+        raise _unreadable(path, error) from error
+
+
+def _in_columns(path: Path, table: Table) -> pl.LazyFrame:
+    there = _columns_of(path)
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False).select(
+        (pl.col(name) if name in there else pl.lit(None)).cast(kind).alias(name)
+        for name, kind in table.polars_schema.items()
+    )
+
+
+def _collected(rows: pl.LazyFrame, path: Path) -> pl.DataFrame:
+    try:
+        return rows.collect()
+    except (PolarsError, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> PipelineError:
+    return PipelineError(
+        f"{path} can't be read ({type(error).__name__}). Restore it from a backup, or delete all files of this table: "
+        "backfilling all years of the trips makes them again from their source, except the trips that the source has deleted."
     )
 
 
 def merge(connection: Connection, lake: Lake) -> MergeReport:
-    """Merge all saved rows into their tables, inside the caller's transaction."""
+    """Merge the saved rows that the warehouse has not merged yet into their tables, inside the caller's transaction."""
     report = MergeReport()
+    merged = notes(connection, _MERGED)
     for table in TABLES:
-        rows = saved_trips(lake, table)
-        if rows.height:
-            report.count(make_staged_rows(connection, lake, table, rows, counts="gold.fetched_at < made.fetched_at"))
-            report.rows[table.name] = rows.height
+        all_files = files_of(lake, table)
+        newest = merged.get(f"{_MERGED}{table.name}", "")
+        for path in [path for path in all_files if _age(path, lake) > newest]:
+            spill(connection)
+            with staging(lake) as folder:
+                rows = str(path)
+                if _columns_of(path) != [*table.polars_schema]:
+                    rows = stage(folder, table.name, _collected(_in_columns(path, table), path))
+                report.count(make_rows(connection, table, STAGED, {"rows": rows}, counts=_NEWER))
+        if all_files and _age(all_files[-1], lake) != newest:
+            note(connection, f"{_MERGED}{table.name}", _age(all_files[-1], lake))
     return report
+
+
+def compact(lake: Lake) -> None:
+    """Where a table has many files, join the newest ones, and older ones that are less than twice as large as these: so a
+    row is written again when the table has grown by half.
+    """
+    for table in TABLES:
+        with locked(lake, _LOCK):
+            files = files_of(lake, table)
+            if len(files) <= MANY:
+                continue
+            sizes = [path.stat().st_size for path in files]
+            first = next((place for place in range(len(files) - 1) if sizes[place] < 2 * sum(sizes[place + 1 :])), None)
+            if first is not None:
+                _join(files[first:], table)
+
+
+def _join(files: list[Path], table: Table) -> None:
+    """One file, in the place of the newest, with the newest row of each key."""
+    (key,) = table.key
+    columns = ", ".join(f'"{name}"' for name in table.polars_schema)
+    parts = []
+    for place, path in enumerate(files):
+        later = ", ".join(literal(each) for each in files[place + 1 :])
+        newer = f" WHERE {key} NOT IN (SELECT {key} FROM read_parquet([{later}]))" if later else ""
+        parts.append(f"SELECT {_typed(path, table)} FROM read_parquet({literal(path)}){newer}")
+    target = files[-1]
+    joined = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
+    try:
+        with held(joined) as file, duckdb.connect(config=_JOINING) as connection:
+            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute(
+                f"COPY (SELECT {columns} FROM ({' UNION ALL '.join(parts)})) TO {literal(joined)} "
+                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10_000, USE_TMP_FILE false)"
+            )
+            os.fsync(file.fileno())
+            joined.replace(target)
+    except duckdb.Error as error:
+        joined.unlink(missing_ok=True)
+        raise PipelineError(
+            f"The files of {table.name} in {target.parent} can't be joined ({type(error).__name__})."
+        ) from error
+    sync_folder(target.parent)
+    for path in files[:-1]:
+        path.unlink()
+
+
+def _typed(path: Path, table: Table) -> str:
+    there = _columns_of(path)
+    kinds = {column.name: column.kind.value.replace("JSON", "VARCHAR") for column in table.columns}
+    return ", ".join(f'"{name}"' if name in there else f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())

@@ -1,4 +1,6 @@
-"""Activity trips on one core: diagnosed and replayed, beside a floor that only reads, decrypts and parses the same trips.
+"""Activity trips on one core: diagnosed, replayed, read into the tables, and read again when nothing or a hundredth is new.
+
+Beside them stands a floor that only reads, decrypts and parses the same trips.
 
 The trips are written before anything is measured: 80 points on average, two keys, one at random for each trip. Stages have the
 shape of benchmarks/product.py's and return the number of trips. No printing.
@@ -6,8 +8,11 @@ shape of benchmarks/product.py's and return the number of trips. No printing.
 
 import os
 import sqlite3
+import subprocess
+import sys
+import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +25,14 @@ if TYPE_CHECKING:
 
 NAME, COUNTS, HELP = "trips", [5_000, 20_000], "numbers of activity trips"
 TITLE = "{:,} activity trips, one core"
-STAGES = {"diagnose": "trips diagnosed, as JSON", "replay": "trips replayed, as JSON"}
+STAGES = {
+    "diagnose": "trips diagnosed, as JSON",
+    "replay": "trips replayed, as JSON",
+    "first": "trips read into the tables",
+    "unchanged": "nothing new, the file as it was",
+    "quiet": "nothing new, the file written anew",
+    "hundredth": "a hundredth of the trips changed",
+}
 ENVIRONMENT = {"POLARS_MAX_THREADS": "1"}
 
 
@@ -29,6 +41,9 @@ def prepare(folder: Path, trips: int) -> None:
     from strava_pipeline_tests.trips.activity.sources import rides, write_sqlite
 
     write_sqlite(_source(folder), rides(trips))
+    # in a process of its own: the peaks of those that it starts would count this one's memory
+    program = [sys.executable, "-m", "benchmarks.measure", __name__, "unchanged", str(folder), ""]
+    subprocess.run(program, check=True, stdout=subprocess.DEVNULL)
 
 
 def floor(place: Place) -> Work:
@@ -88,6 +103,47 @@ def replay(place: Place) -> Work:
         return len(result.trips) if json_bytes(result.replay_json()) else 0
 
     return work
+
+
+def first(place: Place) -> Work:
+    """A first run of the job `trips`, without Dagster."""
+    data = Path(tempfile.mkdtemp(dir=place.folder))
+    return lambda: _read(place.folder, data)
+
+
+def unchanged(place: Place) -> Work:
+    """A run after one that read everything."""
+    return lambda: _read(place.folder, place.folder / "read")
+
+
+def quiet(place: Place) -> Work:
+    """The same, where the file has another time, so that it is listed."""
+    os.utime(_source(place.folder))
+    return unchanged(place)
+
+
+def hundredth(place: Place) -> Work:
+    """The same, where a trip in a hundred has another status."""
+    with closing(sqlite3.connect(_source(place.folder))) as connection, connection:
+        connection.execute(
+            "UPDATE activity_trip SET status = CASE status WHEN 'accepted' THEN 'rejected' ELSE 'accepted' END WHERE id % 100 = 0"
+        )
+    return unchanged(place)
+
+
+def _read(folder: Path, data: Path) -> int:
+    """Read all years into a data folder; how many trips are listed."""
+    from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.trips.activity.operations import read_trips
+    from strava_pipeline.verbs.options import context_without_run
+    from strava_pipeline_tests.trips.activity.sources import NEW, OLD
+
+    settings = Settings.load(
+        data_dir=data, trips_source=f"sqlite:///{_source(folder)}", trips_fernet_keys=f"{NEW},{OLD}", first_year=2022
+    )
+    run = context_without_run(settings)
+    (read, _) = read_trips(run, settings, run.years.all)
+    return int(read.metadata["listed"])
 
 
 def _opener(place: Place) -> "Callable[[], AbstractContextManager[Iterator[list[Bundle]]]]":

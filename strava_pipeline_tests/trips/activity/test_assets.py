@@ -91,7 +91,7 @@ def test_a_source_that_lost_nearly_everything_marks_nothing_as_deleted_until_a_p
     assert set(world.do(2022).broken_rules) == {"trip_index.not_shrunk", "trip_diagnostics.not_shrunk"}
     assert not any(deleted for _, deleted in (world.years() | world.years(TRIP_INDEX)).values())
     confirmed = {"allow_shrink": True}
-    assert world.rig.do("trips", [2022], trip_index=confirmed, trip_diagnostics=confirmed).broken_rules == []
+    assert world.rig.do("trips", [2022], trip_index=confirmed).broken_rules == []
     for table in (TRIP_INDEX, TRIP_DIAGNOSTICS):
         assert [name for name, (_, deleted) in world.years(table).items() if not deleted] == ["ride-1"]
 

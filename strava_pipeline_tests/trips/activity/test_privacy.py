@@ -11,6 +11,9 @@ import duckdb
 import polars as pl
 import pytest
 
+from strava_pipeline.lake.paths import Lake
+from strava_pipeline.trips.activity.keeping import saved_trips
+from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.verbs.run_job import run_job
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.trips.activity.sources import (
@@ -60,7 +63,7 @@ def test_runs_over_trips_leave_no_trace_of_what_the_trips_hold(tmp_path: Path, m
             run_job(settings, job, years=years)
     suffixes = {path.suffix for path in (tmp_path / "home").rglob("*") if path.is_file()}
     assert suffixes >= {".parquet", ".duckdb", ".db"}
-    frame = pl.read_parquet(tmp_path / "home" / "data" / "trips" / "trip_diagnostics.parquet")
+    frame = saved_trips(Lake(tmp_path / "home" / "data"), TRIP_DIAGNOSTICS)
     assert frame["points_used"].sum() > 100
     assert traces(tmp_path / "home") == {}
 

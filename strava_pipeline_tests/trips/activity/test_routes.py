@@ -10,7 +10,7 @@ import pytest
 from strava_pipeline.cli import main
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.activity.keeping import saved_trips
-from strava_pipeline.trips.activity.operations import diagnose_trips
+from strava_pipeline.trips.activity.operations import read_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS
 from strava_pipeline.verbs.options import context_without_run
 from strava_pipeline_tests.osrm import Osrm
@@ -63,6 +63,6 @@ def test_the_warehouse_keeps_the_length_of_the_route(
     osrm_server.answers += [(200, b'{"code": "NoRoute"}')]
     settings = Settings.load(data_dir=tmp_path / "data")
     run = context_without_run(settings)
-    diagnose_trips(run, settings, [2026])
+    read_trips(run, settings, [2026])
     held = saved_trips(run.lake, TRIP_DIAGNOSTICS).sort("external_id")
     assert held["distance_route_m"].to_list() == [1000.5, 1000.5, None]  # the latest trip is asked about first

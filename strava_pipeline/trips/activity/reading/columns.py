@@ -33,7 +33,7 @@ def read_column(name: str, content: Any, keys: "Sequence[Fernet]") -> Column:
 
     `[]` and `{}` both mean empty, as some programs write one for the other.
     """
-    token = _bytes(content)
+    token = token_bytes(content)
     if token is None:
         return Column(_nothing(name, State.ABSENT), State.ABSENT)
     decrypted = decrypt(token, keys)
@@ -90,7 +90,7 @@ def _whole_number(text: str) -> float | None:
     return number if number is None or abs(number) >= 2**63 else int(text)
 
 
-def _bytes(content: Any) -> bytes | None:
+def token_bytes(content: Any) -> bytes | None:
     """The content as bytes, or None if absent. Values that are neither text nor bytes become `b"-"`, which isn't a token."""
     if content is None:
         return None

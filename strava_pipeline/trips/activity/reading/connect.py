@@ -4,6 +4,7 @@ The address of a request to the router contains positions, so nothing of it is l
 no route, and why. A trip without a route is complete all the same.
 """
 
+import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -49,11 +50,17 @@ def trip_keys(settings: Settings) -> KeyRing:
     raise MissingSettingsError(NO_KEYS)
 
 
+Answers = dict[str, tuple[bytes, float | None]]
+"""By external id, a hash of the question and the metres of the route; None: the server knows no route."""
+UNANSWERED = b""  # instead of the hash
+Routes = Callable[[Sequence[Bundle], Answers], Mapping[str, float]]
+
+
 @contextmanager
-def trip_routes(settings: Settings) -> Iterator[Callable[[Sequence[Bundle]], Mapping[str, float]]]:
-    """A function that asks TRIPS_OSRM_URL for routes: metres by external id. Without the setting it returns none."""
+def trip_routes(settings: Settings) -> Iterator[Routes]:
+    """A function that asks TRIPS_OSRM_URL for routes, as `Router.routes`. Without the setting it returns none."""
     if not settings.trips_osrm_url:
-        yield lambda _: {}
+        yield lambda _, __: {}
         return
     router = Router(settings.trips_osrm_url, small_wire(settings, PATIENCE))
     try:
@@ -110,21 +117,32 @@ class Router:
         self._failures = Failures()
         self._unanswered = 0  # trips in a row that got no answer
 
-    def routes(self, bundles: Sequence[Bundle]) -> dict[str, float]:
-        """Metres by external id, for the trips with a route."""
-        lengths = {name: self._length(points) for name, points in waypoints(bundles).items()}
-        return {name: metres for name, metres in lengths.items() if metres is not None}
+    def routes(self, bundles: Sequence[Bundle], known: Answers | None = None) -> dict[str, float]:
+        """Metres by external id, for the trips with a route.
+
+        `known`: earlier answers, which are not asked for again; it gets the new ones.
+        """
+        known, found = {} if known is None else known, dict[str, float]()
+        for name, points in waypoints(bundles).items():
+            question = hashlib.sha256(f"{self._url} {points}".encode()).digest()
+            if name not in known or known[name][0] != question:
+                metres, is_answer = self._length(points)
+                known[name] = (question if is_answer else UNANSWERED, metres)
+            if (metres := known[name][1]) is not None:
+                found[name] = metres
+        return found
 
     def log_failures(self) -> None:
         """Log one WARNING, if any trip got no route."""
         self._failures.log("trips without a route from TRIPS_OSRM_URL")
 
-    def _length(self, points: Sequence[Position]) -> float | None:
+    def _length(self, points: Sequence[Position]) -> tuple[float | None, bool]:
+        """Metres, if there is a route, and whether the server answered."""
         found = NO_ANSWER if self._unanswered == GIVE_UP else self._ask(points)
         if isinstance(found, str):
             self._failures[found] += 1
-            return None
-        return found
+            return None, found != NO_ANSWER and not found.startswith("status")  # such as 503: it may answer later
+        return found, True
 
     def _ask(self, points: Sequence[Position]) -> float | str:
         """Metres, or why there is no route."""

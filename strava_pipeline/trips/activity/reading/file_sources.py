@@ -5,9 +5,10 @@ open is opened as immutable, which touches nothing, and checked again afterwards
 is used. From a Parquet file only the requested columns and the rows around the requested ones are loaded.
 """
 
+import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,11 +21,16 @@ from strava_pipeline.core.errors import SourceError
 from strava_pipeline.trips.activity.reading.source import (
     ENCRYPTED,
     GROUPS,
+    HEAD,
     MEASURED,
+    PAGE,
+    PLAIN,
     TABLE,
+    UPDATED,
     Counts,
     Filters,
     ListedTrip,
+    Page,
     TripSource,
 )
 
@@ -49,7 +55,8 @@ class SqliteTrips(TripSource):
         self.connection.text_factory = lambda text: text.decode("utf-8", "replace")
         try:
             self._rows("PRAGMA query_only = ON")
-            self.check(name.lower() for (name,) in self._rows("SELECT name FROM pragma_table_info(?)", TABLE))
+            self._columns = {name.lower() for (name,) in self._rows("SELECT name FROM pragma_table_info(?)", TABLE)}
+            self.check(self._columns)
             self._key = self._key_column()
         except SourceError:
             self.connection.close()
@@ -63,6 +70,23 @@ class SqliteTrips(TripSource):
             *(json.dumps(values) for values in filters.plain.values()),
         )
         return map(ListedTrip._make, found)
+
+    def pages(self) -> Iterator[Page]:
+        plain = [name for name in (*PLAIN, UPDATED) if name in self._columns]
+        lengths = [f"length(CAST({name} AS BLOB))" for name in ENCRYPTED]
+        heads = [f"substr(CAST({name} AS BLOB), 1, {HEAD})" for name in ENCRYPTED]
+        content = " || ',' || ".join(f"quote({part})" for part in (*plain, *lengths, *heads))
+
+        def page(after: Any) -> list[tuple[Any, ...]]:
+            where, values = ("TRUE", ()) if after is None else (f"{self._key} >= ?", (after,))
+            rows = self._rows(
+                f"SELECT {self._key}, json_quote({self._key}), CAST(id AS TEXT), {content} FROM {TABLE} "
+                f"WHERE {where} ORDER BY {self._key} LIMIT {PAGE}",
+                *values,
+            )
+            return [(*row[:3], hashlib.md5(row[3].encode(), usedforsecurity=False).hexdigest()) for row in rows]
+
+        return self._paged(page)
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         # as bytes, which decrypting needs
@@ -100,7 +124,7 @@ class SqliteTrips(TripSource):
         kind, without = self._rows("SELECT type, wr FROM pragma_table_list WHERE name = ? COLLATE NOCASE", TABLE)[0]
         return "rowid" if kind == "table" and not without else "id"
 
-    def _rows(self, query: str, *values: str) -> list[Any]:
+    def _rows(self, query: str, *values: Any) -> list[Any]:
         found = self._asked(lambda: self.connection.execute(query, values).fetchall())
         if self._seen is not None and self._seen != _state(self._path):
             raise SourceError(f"{self.name} was written to while it was read; run again.")
@@ -163,11 +187,13 @@ class ParquetTrips(TripSource):
     points_at_once = 200_000
 
     def __init__(self, path: Path) -> None:
-        self.name = str(path)
+        self.name, self._path = str(path), path
         if not path.is_file():
             raise SourceError(f"{path} is no file; the source is parquet:///path/to/file.")
+        self._seen = _state(path)  # a place in another file is another trip
         self._scan = pl.scan_parquet(path, glob=False, hive_partitioning=False)
-        self.check(self._collected(self._scan.head(0)).columns)
+        self._columns = self._collected(self._scan.head(0)).columns
+        self.check(self._columns)
 
     def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         scan = self._scan.with_row_index(_ROW)
@@ -176,6 +202,26 @@ class ParquetTrips(TripSource):
         return map(
             ListedTrip._make, self._collected(scan.select(_ROW, "id", "start_time", "location_count")).iter_rows()
         )
+
+    def pages(self) -> Iterator[Page]:
+        # by DuckDB, which unpacks some thousand rows at a time; Polars would unpack a row group
+        import duckdb
+
+        plain = [name for name in (*PLAIN, UPDATED) if name in self._columns]
+        heads = [f"octet_length({name}::BLOB), array_slice({name}::BLOB, 1, {HEAD})" for name in ENCRYPTED]
+        query = (
+            f"SELECT file_row_number::VARCHAR, id::VARCHAR, md5(to_json(row({', '.join([*plain, *heads])}))::VARCHAR) "
+            "FROM read_parquet($path, file_row_number = true)"
+        )
+        try:
+            with duckdb.connect(config={"threads": 1}) as connection:
+                connection.execute("SET TimeZone = 'UTC'")
+                found = connection.execute(query, {"path": str(self._path)})
+                while rows := found.fetchmany(PAGE):
+                    keys, ids, hashes = (list(column) for column in zip(*rows, strict=True))
+                    yield Page(keys, ids, hashes)
+        except duckdb.Error:
+            raise SourceError(self._unreadable) from None
 
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
         found: dict[Any, dict[str, Any]] = {}
@@ -199,8 +245,13 @@ class ParquetTrips(TripSource):
 
     def _collected(self, scan: pl.LazyFrame) -> pl.DataFrame:
         try:
-            return scan.collect()
+            found = scan.collect()
         except (PolarsError, PanicException, OSError):
-            raise SourceError(
-                f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."
-            ) from None
+            raise SourceError(self._unreadable) from None
+        if self._seen != _state(self._path):
+            raise SourceError(f"{self.name} was written to while it was read; run again.")
+        return found
+
+    @property
+    def _unreadable(self) -> str:
+        return f"{self.name} can't be read as a Parquet file: it is of another kind, is damaged, or was just replaced."

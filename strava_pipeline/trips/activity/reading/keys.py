@@ -4,6 +4,7 @@ A program may be a password manager: its output is never shown. No key is in a r
 program alone, because arguments and assignments may contain a token. settings.py reads the environment.
 """
 
+import hashlib
 import json
 import os
 import re
@@ -36,9 +37,13 @@ _FORM = re.compile(r"[\w+/-]{43}=", re.ASCII)  # 32 bytes; Fernet itself ignores
 
 @dataclass(frozen=True, slots=True)
 class KeyRing:
-    """At least one key; the index of a key in `keys` is the `keyIndex` of the bundles that it decrypts."""
+    """At least one key; the index of a key in `keys` is the `keyIndex` of the bundles that it decrypts.
+
+    `names`: a hash of each key, by which it is known again when the list has another order.
+    """
 
     keys: "tuple[Fernet, ...]" = field(repr=False)
+    names: tuple[str, ...] = field(repr=False)
     count: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -60,14 +65,19 @@ class KeyRing:
             raise MissingSettingsError(f"the keys file {path} is no text. {NO_KEYS}") from None
         if len(content) > LARGEST:
             raise MissingSettingsError(f"the keys file {path} is larger than {LARGEST} bytes. {NO_KEYS}")
-        return cls(tuple(_keys(_from_json(text, f"the keys file {path}"), f"the keys file {path}")))
+        return cls._of(_from_json(text, f"the keys file {path}"), f"the keys file {path}")
 
     @classmethod
     def from_text(cls, text: str, where: str = "TRIPS_FERNET_KEYS") -> Self:
         """The keys of a text, separated by commas or new lines, or as in a keys file; `where` names the text in errors."""
         if text.lstrip().startswith(("{", "[")):
-            return cls(tuple(_keys(_from_json(text, where), where)))
-        return cls(tuple(_keys([part for part in re.split(r"[,\r\n]", text) if part.strip()], where)))
+            return cls._of(_from_json(text, where), where)
+        return cls._of([part for part in re.split(r"[,\r\n]", text) if part.strip()], where)
+
+    @classmethod
+    def _of(cls, texts: list[Any], where: str) -> Self:
+        keys = tuple(_keys(texts, where))
+        return cls(keys, tuple(hashlib.sha256(text.strip().encode()).hexdigest()[:16] for text in texts))
 
 
 def _from_json(text: str, where: str) -> list[Any]:

@@ -18,6 +18,16 @@ def open_source(url: str, limits: TripLimits = TripLimits()) -> TripSource:
     return source
 
 
+def file_mark(url: str) -> str | None:
+    """What changes when the file of a source is written: its name, size and time. None: it has to be opened to see."""
+    path = trips_file(url)
+    beside = path and path.with_name(f"{path.name}-wal")
+    if path is None or beside is None or not path.is_file() or (beside.exists() and beside.stat().st_size):
+        return None
+    seen = path.stat()
+    return f"{path} {seen.st_ino} {seen.st_size} {seen.st_mtime_ns}"
+
+
 def _open(url: str) -> TripSource:
     scheme, separator, _ = url.strip().partition("://")
     if separator and scheme in ("postgresql", "postgres"):

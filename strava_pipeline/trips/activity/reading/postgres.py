@@ -3,7 +3,7 @@
 No error quotes libpq's text or the URL: a password with a special character can appear anywhere in them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
@@ -16,11 +16,16 @@ from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.trips.activity.reading.source import (
     ENCRYPTED,
     GROUPS,
+    HEAD,
+    PAGE,
+    PLAIN,
     PROPERTIES,
     TABLE,
+    UPDATED,
     Counts,
     Filters,
     ListedTrip,
+    Page,
     TripSource,
 )
 
@@ -28,7 +33,10 @@ _SCHEMA = "gamification_private"
 _CONNECT_SECONDS = 10  # libpq's own default is to wait as long as the network does
 _LIST_AT_ONCE = 10_000  # rows of the list fetched in one go: about a megabyte
 _NAMED = {"external_id": "coalesce(nullif(external_id::text, ''), id::text)"}  # as columns.trip_name names a trip
-_COLUMNS = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(%s) AND attnum > 0 AND NOT attisdropped"
+_COLUMNS = (  # system columns included, such as xmin, which views lack
+    "SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute "
+    "WHERE attrelid = to_regclass(%s) AND NOT attisdropped"
+)
 
 
 class PostgresTrips(TripSource):
@@ -50,14 +58,32 @@ class PostgresTrips(TripSource):
             cursor.itersize = _LIST_AT_ONCE
             return [ListedTrip._make(row) for row in cursor.execute(query, filters.plain)]
 
+    def pages(self) -> Iterator[Page]:
+        if self._rows(f"SELECT 1 FROM {self._table} WHERE id IS NULL LIMIT 1"):
+            yield Page(["null"], [None], [""])
+        told = [name for name in ("xmin", UPDATED) if name in self._types]
+        # where there is an xmin, each update changes it
+        plain = ("external_id", "start_time", *told) if "xmin" in told else (*PLAIN, *told)
+        heads = [f"octet_length({name}), substr({name}, 1, {HEAD})" for name in ENCRYPTED]
+        content = f"md5(ROW({', '.join([*plain, *heads])})::text)"
+
+        def page(after: Any) -> list[tuple[Any, ...]]:
+            where = "TRUE" if after is None else f"id >= %(after)s::{self._types['id']}"
+            query = f"SELECT id, to_json(id)::text, id::text, {content} FROM {self._table} WHERE {where}"
+            return self._rows(f"{query} ORDER BY 1 LIMIT {PAGE}", {"after": after})
+
+        yield from self._paged(page)
+
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
-        query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s)"
+        query = f"SELECT id, {', '.join(columns)} FROM {self._table} WHERE id = ANY(%s::{self._types['id']}[])"
         return {key: dict(zip(columns, values, strict=True)) for key, *values in self._rows(query, [list(keys)])}
 
     def sizes(self, keys: Sequence[Any]) -> dict[Any, tuple[int, ...]]:
         of_tokens = [f"coalesce(octet_length({name}), 0)" for name in ENCRYPTED]  # text or bytes
         wanted = ", ".join([*of_tokens, f"coalesce(octet_length({PROPERTIES}::text), 0)"])  # text or JSON
-        found = self._rows(f"SELECT id, {wanted} FROM {self._table} WHERE id = ANY(%s)", [list(keys)])
+        found = self._rows(
+            f"SELECT id, {wanted} FROM {self._table} WHERE id = ANY(%s::{self._types['id']}[])", [list(keys)]
+        )
         return {key: tuple(sizes) for key, *sizes in found}
 
     def counts(self) -> Counts:
@@ -74,14 +100,14 @@ class PostgresTrips(TripSource):
 
     def _found(self) -> str:
         for table in (f"{_SCHEMA}.{TABLE}", TABLE):
-            columns = [name for (name,) in self._rows(_COLUMNS, [table])]
-            if columns:
-                self.check(columns)
+            self._types = dict(self._rows(_COLUMNS, [table]))
+            if self._types:
+                self.check(self._types)
                 return table
         self.check([])
         raise AssertionError  # check([]) raises
 
-    def _rows(self, query: str, values: Sequence[Any] = ()) -> list[Any]:
+    def _rows(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         with self._transaction():
             return self.connection.execute(query, values).fetchall()
 
@@ -148,7 +174,7 @@ def _connected(url: str, name: str) -> psycopg.Connection[Any]:
             f"{name} can't be opened ({why}). Is the server running, and are host, port, database, user and password right? "
             "The password may stand in PGPASSWORD or ~/.pgpass instead of the URL."
         ) from None
-    for type_name in ("date", "timestamp", "timestamptz"):
+    for type_name in ("date", "timestamp", "timestamptz", "uuid"):
         connection.adapters.register_loader(type_name, TextLoader)  # a datetime can't hold infinity or far years
     return connection
 
@@ -157,6 +183,7 @@ def _make_read_only(connection: psycopg.Connection[Any]) -> None:
     with connection.cursor() as cursor:  # for the session, so outside the transactions that are rolled back
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
         cursor.execute("SET DateStyle TO 'ISO'")
+        cursor.execute("SET TimeZone TO 'UTC'")  # or another default would look like a change of every row
     connection.autocommit = False
     connection.read_only = True  # BEGIN READ ONLY, in case a pooler hands out another session
 

@@ -5,6 +5,7 @@ the feedback, only the feedback is decrypted first. Nothing decrypted is logged.
 bundles, so it is the same for a source and for its export.
 """
 
+import hashlib
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,7 +18,14 @@ from strava_pipeline.core.errors import MisuseError, SourceError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.process import without_garbage_collection
-from strava_pipeline.trips.activity.reading.columns import Column, bundle_of, number, plain_json, read_column, trip_name
+from strava_pipeline.trips.activity.reading.columns import (
+    Column,
+    bundle_of,
+    number,
+    plain_json,
+    read_column,
+    token_bytes,
+)
 from strava_pipeline.trips.activity.reading.keys import KeyRing
 from strava_pipeline.trips.activity.reading.source import (
     ENCRYPTED,
@@ -38,6 +46,7 @@ log = logging.getLogger(__name__)
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
+SMALL_BATCH_POINTS = 20_000  # in a run, whose memory other things share
 TOO_LARGE = object()  # instead of a column's content; it isn't a token
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
@@ -68,7 +77,33 @@ def read_bundles(
     column. Raises SourceError.
     """
     chosen = in_order(source, filters) if order is None else order
-    yield from batched(_bundles(source, keys, filters, chosen), batch_points)
+    yield from batched((bundle for *_, bundle in _opened(source, keys, filters, chosen)), batch_points)
+
+
+OpenedTrip = tuple[Any, dict[str, Any], Bundle]
+"""The key of a trip, its row as it is, and its bundle."""
+
+
+def read_rows(source: TripSource, keys: KeyRing, order: Sequence[ListedTrip]) -> Iterator[list[OpenedTrip]]:
+    """Like `read_bundles`, each bundle with its row; a row that is gone is left out."""
+    opened = _opened(source, keys, Filters(), order)
+    yield from batches(opened, lambda trip: max(1, len(trip[2].locations)), SMALL_BATCH_POINTS)
+
+
+def sealed_hashes(source: TripSource, order: Sequence[ListedTrip]) -> Iterator[tuple[Any, bytes]]:
+    """Each trip's key, and the hash of its encrypted columns as they are."""
+    for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
+        for key, row in _rows(source, portion.keys, ("id", *ENCRYPTED), portion).items():
+            yield key, sealed_hash(row)
+
+
+def sealed_hash(row: Mapping[str, Any]) -> bytes:
+    """The hash of a row's encrypted columns; it doesn't depend on the type that the source gives them."""
+    whole = hashlib.md5(usedforsecurity=False)
+    for name in ENCRYPTED:
+        token = token_bytes(row[name])
+        whole.update(b"%d:" % (-1 if token is None else len(token)) + (token or b""))
+    return whole.digest()
 
 
 def batched(bundles: Iterable[Bundle], batch_points: int = BATCH_POINTS) -> Iterator[list[Bundle]]:
@@ -129,7 +164,7 @@ def in_order(source: TripSource, filters: Filters = Filters()) -> list[ListedTri
     return sorted(listed, key=_age, reverse=True)
 
 
-def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[Bundle]:
+def _opened(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[OpenedTrip]:
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
@@ -141,14 +176,20 @@ def _bundles(source: TripSource, keys: KeyRing, filters: Filters, order: Sequenc
             decrypted = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
         rows = _rows(source, list(decrypted), (*PLAIN, *columns), portion)
-        found = [(rows[key], ready) for key, ready in decrypted.items() if key in rows]
+        found = [(key, rows[key], ready) for key, ready in decrypted.items() if key in rows]
         left -= len(found)
         with without_garbage_collection():
-            bundles = [
-                bundle_of(row, ready | {name: _column(name, row[name], row["id"], keys, source) for name in columns})
-                for row, ready in found
+            opened = [
+                (
+                    key,
+                    row,
+                    bundle_of(
+                        row, ready | {name: _column(name, row[name], row["id"], keys, source) for name in columns}
+                    ),
+                )
+                for key, row, ready in found
             ]
-        yield from bundles
+        yield from opened
 
 
 def _with_feedback(
@@ -226,24 +267,6 @@ def _age(entry: ListedTrip) -> tuple[bool, float, int, Any]:
     start, of_number = parse_instant(entry.start_time), finite_number(number(entry.id))
     of_id = (1, str(entry.id)) if of_number is None else (0, number(entry.id))
     return (start is not None, start or 0.0, *of_id)
-
-
-_AT_ONCE = 2_000  # rows: about 2 MB of plain columns
-
-
-def plain_rows(source: TripSource) -> Iterator[list[dict[str, Any]]]:
-    """All trips in portions, latest first: the plain columns in JSON's types, `external_id` never empty, and `listed`,
-    with which the trip is read again. Raises SourceError.
-    """
-    order = in_order(source)
-    for begin in range(0, len(order), _AT_ONCE):
-        portion = order[begin : begin + _AT_ONCE]
-        rows = source.rows([entry.key for entry in portion], PLAIN)
-        yield [
-            {**plain_json(rows[entry.key]), "external_id": trip_name(rows[entry.key]), "listed": entry}
-            for entry in portion
-            if entry.key in rows
-        ]
 
 
 @dataclass(slots=True)

@@ -5,7 +5,7 @@ decryption are read.py's. Each kind of source is imported when one is opened, so
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Self
 
@@ -34,6 +34,9 @@ PLAIN = (
     "created_at",
 )
 GROUPS = ("status", "review_status", "platform")
+UPDATED = "updated_at"  # listed if the table has it
+HEAD = 44  # characters: a Fernet token begins with its time and 16 random bytes, so no two encryptions share them
+PAGE = 10_000  # rows of a page of the listing: some megabytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,17 @@ class ListedTrip(NamedTuple):
     location_count: Any
 
 
+class Page(NamedTuple):
+    """A page of the listing: each trip's key as JSON, its id as text, and a hash that differs when the row does.
+
+    It is written to disk while it is compared, so nothing else of a row may be in it.
+    """
+
+    keys: list[str]
+    ids: list[str | None]
+    hashes: list[str]
+
+
 class Counts(NamedTuple):
     """(status, review_status, platform, trips) of each group, and the number of trips with a value in each encrypted column."""
 
@@ -94,6 +108,14 @@ class TripSource(ABC):
     @abstractmethod
     def listed(self, filters: Filters) -> Iterable[ListedTrip]:
         """The trips that pass the plain filters, in no order; no encrypted column is read."""
+
+    @abstractmethod
+    def pages(self) -> Iterator[Page]:
+        """All trips, a page at a time, in the order of their keys, so that no trip is left out while others come and go.
+
+        Of the encrypted columns only the length and the first HEAD characters are listed. A trip whose id is not unique
+        may be listed twice.
+        """
 
     @abstractmethod
     def rows(self, keys: Sequence[Any], columns: Sequence[str]) -> dict[Any, dict[str, Any]]:
@@ -119,6 +141,25 @@ class TripSource(ABC):
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    @staticmethod
+    def _paged(page: Callable[[Any], list[tuple[Any, ...]]]) -> Iterator[Page]:
+        """The pages of `page(key)`: up to PAGE rows (key, key as JSON, id, hash) from this key on, or from the first one.
+
+        A page begins with the last row of the page before, so that a second row with its key isn't passed over.
+        """
+        after: Any = None
+        while True:
+            rows = page(after)
+            is_last = len(rows) < PAGE or rows[-1][0] == after
+            if after is not None and rows and rows[0][0] == after:
+                del rows[0]
+            if rows:
+                after = rows[-1][0]
+                keys, ids, hashes = (list(column) for column in list(zip(*rows, strict=True))[1:])
+                yield Page(keys, ids, hashes)
+            if is_last:
+                return
 
     def check(self, columns: Iterable[str]) -> None:
         """Raise SourceError unless `columns` include all required ones; none at all means that there is no table."""

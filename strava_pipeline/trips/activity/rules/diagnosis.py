@@ -243,9 +243,14 @@ TRIPS = "trips"  # the source of these rows, as `strava` is of activities
 
 def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
     """The partition of a trip: the year in UTC of its start, else of its creation; the newest without either."""
+    year = year_of(row)
+    return years.newest if year is None else years.clamp(year)
+
+
+def year_of(row: Mapping[str, Any]) -> int | None:
+    """The year in UTC of a trip's start, else of its creation; None without either."""
     candidates = (_instant(row.get("start_time")), _instant(row.get("created_at")))
-    moment = next((moment for moment in candidates if moment is not None), None)
-    return years.newest if moment is None else years.clamp(moment.year)
+    return next((moment.year for moment in candidates if moment is not None), None)
 
 
 def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFrame:

@@ -7,7 +7,7 @@ named by the typed text.
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import product
@@ -128,7 +128,7 @@ class DecidedBatch:
     digests: list[bytes]
 
 
-def _digest(bundle: Bundle) -> bytes:
+def digest(bundle: Bundle) -> bytes:
     """A digest that doesn't depend on the key that opened the trip."""
     held = bundle.as_json()
     held["decryption"].pop("keyIndex")
@@ -156,6 +156,44 @@ def _share(of: int, others: int) -> float | None:
     return of / (of + others) if of + others else None
 
 
+Groups = Mapping[tuple[Verdict, Verdict, Label | None], int]
+"""Numbers of trips by stored verdict, new verdict and label: all that totals depend on."""
+
+
+def counts_of(groups: Groups) -> dict[str, int]:
+    """The cells of the confusion over labelled trips, and the outcomes over all."""
+    counts = dict.fromkeys(_COUNTED, 0)
+    for (old, new, label), trips in groups.items():
+        counts[outcome(old, new, label).value] += trips
+        if label is not None:
+            counts[_CELLS.get((label, new), f"review_{label.value}")] += trips
+    return counts
+
+
+def totals_of(groups: Groups) -> dict[str, Any]:
+    """Numbers of trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
+    counts, old, new = counts_of(groups), Counter[Verdict](), Counter[Verdict]()
+    for (before, after, _), trips in groups.items():
+        old[before] += trips
+        new[after] += trips
+    return {
+        "trips": old.total(),
+        "labelled": sum(trips for (*_, label), trips in groups.items() if label is not None),
+        "old": {verdict.value: old[verdict] for verdict in Verdict},
+        "new": {verdict.value: new[verdict] for verdict in Verdict},
+        **counts,
+        **scores(counts),
+    }
+
+
+def hash_of(digests: Iterable[bytes | bytearray]) -> str:
+    """The hash of trips, from their digests in the order of the trips: two results with one hash are of the same trips."""
+    whole = hashlib.sha256()
+    for each in digests:
+        whole.update(each)
+    return f"sha256:{whole.hexdigest()}"
+
+
 BASELINE = "baseline"
 
 
@@ -170,7 +208,7 @@ class Sweep:
         self, algorithm: Algorithm, sets: Mapping[str, Thresholds], statuses: Mapping[str, Verdict] = STATUSES
     ) -> None:
         self.algorithm, self.sets, self.statuses = algorithm, sets, statuses
-        self.counts = {name: dict.fromkeys(_COUNTED, 0) for name in sets}
+        self._groups = {name: Counter[tuple[Verdict, Verdict, Label | None]]() for name in sets}
         self.moved: dict[str, list[dict[str, str | None]]] = {name: [] for name in sets}
         self.trips: list[ReplayedTrip] = []
         self._digests = bytearray()
@@ -181,7 +219,7 @@ class Sweep:
             [replayed(bundle, decision, self.statuses) for bundle, decision in zip(bundles, decisions, strict=True)]
             for decisions in self.algorithm.decide_all(bundles, [*self.sets.values()])
         ]
-        return DecidedBatch(decided, [_digest(bundle) for bundle in bundles])
+        return DecidedBatch(decided, [digest(bundle) for bundle in bundles])
 
     def add(self, bundles: Sequence[Bundle]) -> None:
         """Decide on the next trips and count them."""
@@ -192,14 +230,17 @@ class Sweep:
         self._digests += b"".join(batch.digests)
         self.trips += batch.sets[0]
         for name, trips in zip(self.sets, batch.sets, strict=True):
+            self._groups[name].update((trip.old, trip.new, trip.label) for trip in trips)
             for trip, before in zip(trips, batch.sets[0], strict=True):
                 label = trip.label and trip.label.value
-                self.counts[name][trip.outcome.value] += 1
-                if trip.label is not None:
-                    self.counts[name][_CELLS.get((trip.label, trip.new), f"review_{label}")] += 1
                 if trip.new != before.new:
                     verdicts = {"baseline": before.new.value, "new": trip.new.value}
                     self.moved[name].append({"externalId": trip.external_id, **verdicts, "label": label})
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """By set, `counts_of` its trips."""
+        return {name: counts_of(groups) for name, groups in self._groups.items()}
 
     @property
     def thresholds(self) -> Thresholds:
@@ -208,25 +249,18 @@ class Sweep:
 
     @property
     def input_hash(self) -> str:
-        """The hash of all trips, in their order: two results with one hash are of the same trips."""
-        return f"sha256:{hashlib.sha256(self._digests).hexdigest()}"
+        """The hash of all trips, in their order."""
+        return hash_of([self._digests])
 
     @property
     def ranking(self) -> list[str]:
         """The names of the sets, best first: fewer trips worse than stored, then more better ones, then by name."""
-        return sorted(self.sets, key=lambda name: (self.counts[name]["worse"], -self.counts[name]["better"], name))
+        counts = self.counts
+        return sorted(self.sets, key=lambda name: (counts[name]["worse"], -counts[name]["better"], name))
 
     def totals(self) -> dict[str, Any]:
-        """For the baseline: numbers of trips, labels, old and new verdicts, outcomes; the confusion and its measures."""
-        counts = next(iter(self.counts.values()))
-        return {
-            "trips": len(self.trips),
-            "labelled": sum(trip.label is not None for trip in self.trips),
-            "old": _verdict_counts([trip.old for trip in self.trips]),
-            "new": _verdict_counts([trip.new for trip in self.trips]),
-            **counts,
-            **scores(counts),
-        }
+        """`totals_of` the trips by the baseline."""
+        return totals_of(next(iter(self._groups.values())))
 
     def replay_json(self) -> dict[str, Any]:
         """Every trip by the baseline; for the same trips always the same."""
@@ -252,11 +286,6 @@ class Sweep:
             "thresholds": dict(self.thresholds.values),
             "input_hash": self.input_hash,
         }
-
-
-def _verdict_counts(verdicts: Sequence[Verdict]) -> dict[str, int]:
-    counts = Counter(verdicts)
-    return {verdict.value: counts[verdict] for verdict in Verdict}
 
 
 def threshold_sets(
@@ -312,7 +341,8 @@ _HEAD = ("set", "worse", "better", "same", "changed", "TP", "FN", "FP", "TN", "r
 
 def sweep_text(sweep: Sweep) -> str:
     """A line per set, best first; then the trips whose result differs from the stored one, and those that a set moves."""
-    rows = [(cut(name, 34), *_numbers(sweep.counts[name])) for name in sweep.ranking]
+    counts = sweep.counts
+    rows = [(cut(name, 34), *_numbers(counts[name])) for name in sweep.ranking]
     order = (Outcome.WORSE, Outcome.BETTER, Outcome.CHANGED)
     others = [trip for wanted in order for trip in sweep.trips if trip.outcome is wanted]
     lines = [
