@@ -25,6 +25,7 @@ from strava_pipeline.lake.gold.making import STAGED, MergeReport, make_rows, sta
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import literal
 from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
