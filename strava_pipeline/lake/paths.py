@@ -219,7 +219,7 @@ class Lake:
 
     def years_of_shards(self) -> list[int]:
         """The years with shards, ascending."""
-        return sorted(int(path.name.removeprefix("year=")) for path in self.shards.glob("year=[0-9]*"))
+        return sorted(int(path.name.removeprefix("year=")) for path in self.shards.glob("year=[0-9][0-9][0-9][0-9]"))
 
     def tracks_of(self, year: int) -> Path:
         return self.tracks / f"year={year}"

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from strava_pipeline.core.matching.match import Pair
+from strava_pipeline.core.matching.groups import Pair
 from strava_pipeline.lake.gold.matches import ActivityPair, activity_pairs, decided_pairs
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake

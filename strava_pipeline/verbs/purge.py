@@ -17,6 +17,7 @@ from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
 from strava_pipeline.verbs.purge_elsewhere import beside_api, copy_to_delete, delete_with_purge, staying, staying_copy
+from strava_pipeline.verbs.tokens import forget_tokens
 from strava_pipeline.verbs.views import show
 
 if TYPE_CHECKING:
@@ -144,7 +145,7 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
                 delete_api_data(lake)
                 forget_logins(settings, [STRAVA])
                 return access
-            _forget_tokens(settings)
+            forget_tokens(settings)
             delete_data(lake)
             delete_logs(settings.logs_dir)
             forget_logins(settings)
@@ -154,16 +155,6 @@ def carry_out(settings: "Settings", found: "Purge") -> str:
                 f"Interrupted. Some of it may be gone; `strava-pipeline {found.command}` goes on."
             ) from None
     return access
-
-
-def _forget_tokens(settings: "Settings") -> None:
-    """Remove the tokens of programs where a database has them; else they go with the data folder."""
-    from strava_pipeline.verbs.dashboard_extra import has_extra
-    from strava_pipeline.verbs.tokens import opened_records
-
-    if settings.database_url is not None and has_extra():
-        with opened_records(settings) as records:
-            records.remove_tokens()
 
 
 def _refuse(settings: "Settings") -> None:

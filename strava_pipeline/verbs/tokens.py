@@ -90,3 +90,12 @@ def opened_records(settings: "Settings") -> Iterator["Records"]:
     migrate(url, Lake(settings.data_dir).state)
     with closing(Records(connect(url))) as records:
         yield records
+
+
+def forget_tokens(settings: "Settings") -> None:
+    """Remove the tokens of programs where a database has them; else they go with the data folder."""
+    from strava_pipeline.verbs.dashboard_extra import has_extra
+
+    if settings.database_url is not None and has_extra():
+        with opened_records(settings) as records:
+            records.remove_tokens()

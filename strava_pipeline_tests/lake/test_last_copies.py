@@ -8,15 +8,16 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.bronze.answers import detail_files
+from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_gear
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.bronze.resuming import resumable_listing
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
-from strava_pipeline.lake.gold.merge import MERGED
+from strava_pipeline.lake.gold.merge import MERGED, merge_activities
+from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.gold.warehouse import notes, reading
+from strava_pipeline.lake.gold.warehouse import notes, reading, writing
 from strava_pipeline.lake.made.shards import SHARDS_PER_YEAR, shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import ensure_current, rebuild
@@ -36,6 +37,7 @@ from strava_pipeline_tests.lake.bronze import (
     rows,
     started,
 )
+from strava_pipeline_tests.lake.imports import Made, imported
 
 pytestmark = pytest.mark.slow
 
@@ -208,3 +210,61 @@ def test_years_that_share_an_activity_are_not_merged_again_for_ever(lake: Lake) 
     with reading(lake) as connection:
         taken_in = notes(connection, MERGED)
     assert {f"{MERGED}{year}" for year in (2025, 2026)} <= taken_in.keys()
+
+
+OLD, NEW = "2025-12-31T10:00:00Z", "2024-01-01T10:00:00Z"
+
+
+@pytest.mark.parametrize("of_archive", [False, True])
+def test_a_row_whose_page_and_shards_are_lost_stays_where_another_year_says_less(lake: Lake, of_archive: bool) -> None:
+    if of_archive:
+        imported(lake, Made("strava_archive", 1, activity(1, OLD, name="before")), at=NOW)
+    else:
+        listed(lake, [activity(1, OLD, name="before")])
+    merge(lake, [2025])
+    later = listed(lake, [activity(1, NEW, name="now"), activity(3, NEW)], at=NOW + DAY)
+    merge(lake, [2024, 2025])
+    histories = rows(lake, "activity_history")
+    for path in (later.folder / "page-0001.json.gz", *shard_files(lake, 2024)):
+        garbage(path)
+    merge(lake, [2024, 2025])
+    (found,) = (row for row in rows(lake) if row["id"] == 1)
+    assert (found["name"], found["source"], found["year"]) == ("now", "strava", 2024)
+    assert rows(lake, "activity_history") == histories
+
+
+def test_a_damaged_shard_of_another_year_is_set_aside_and_named(lake: Lake) -> None:
+    listed(lake, [activity(1, OLD), activity(3, "2021-05-05T06:00:00Z")])
+    merge(lake)
+    listed(lake, [activity(1, NEW), activity(3, "2021-05-05T06:00:00Z")], at=NOW + DAY)
+    write_shards(lake, [2021, 2024], YEARS)
+    shard = shard_files(lake, 2021)[0]
+    damaged = bytearray(shard.read_bytes())
+    footer = int.from_bytes(damaged[-8:-4], "little") + 8
+    damaged[4:-footer] = b"x" * (len(damaged) - footer - 4)
+    shard.write_bytes(damaged)
+    with pytest.raises(PipelineError, match="damaged, and set aside"):
+        merge(lake, [2024])
+    assert merge(lake, [2024]).updated == 1
+    garbage(lake.shards_of(2020))
+    merge(lake, [2020])
+    assert lake.shards_of(2020).with_name("year=2020.damaged").exists()
+    assert not merge(lake, [2024], force=True).wrote
+
+
+def test_an_empty_year_that_is_looked_at_again_brings_no_other_year_s_rows(lake: Lake) -> None:
+    listed(lake, [activity(1)])
+    write_shards(lake, [2025], YEARS)
+    with writing(lake) as connection:
+        assert not merge_activities(connection, lake, [2021], force=True).wrote
+
+
+def test_gear_keeps_its_athlete_though_the_athlete_s_answer_is_damaged(lake: Lake) -> None:
+    land_athlete(lake, b'{"id": 7}', NOW)
+    land_gear(lake, "b1", b'{"id": "b1", "name": "Bike"}', NOW)
+    for is_damaged in (False, True):
+        if is_damaged:
+            garbage(*lake.athlete.glob("*"))
+        with writing(lake) as connection:
+            merge_profile(connection, lake)
+        assert [row["athlete_id"] for row in rows(lake, "gear")] == [7]

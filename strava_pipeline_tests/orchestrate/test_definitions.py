@@ -55,7 +55,7 @@ def test_each_asset_that_runs_leads_to_the_function_that_does_its_work(rig: Rig)
                 found |= dict.fromkeys((key.to_user_string() for key in asset.keys), line.split("(")[0])
     assert {line.split()[0] for line in found.values()} == {"def"}
     assert (found["activities"], found["route_members"]) == ("def merge_gold", "def write_tracks")
-    assert (found["bronze_activities"], found["trip_index"]) == ("def list_activities", "def index_trips")
+    assert (found["bronze_activities"], found["trip_index"]) == ("def list_activities", "def read_trips")
 
 
 def test_no_name_has_what_separates_a_prefix_from_a_name(defs: dg.Definitions) -> None:

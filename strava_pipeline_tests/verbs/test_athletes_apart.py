@@ -72,6 +72,7 @@ NOT_ASKED = {
         "it stays: processes inherit the environment that test_athletes.py looks at",
     ),
     "copy": "it is about the copy that the athlete's own settings name",
+    "tokens": "the dashboard of all athletes has them, and --for says whose: test_tokens_verb.py",
 }
 
 

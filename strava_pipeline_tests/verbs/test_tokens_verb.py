@@ -14,7 +14,7 @@ from strava_pipeline.serve.dashboard.records.accounts import Accounts
 from strava_pipeline.serve.dashboard.records.database import connect, database_of
 from strava_pipeline.serve.dashboard.records.store import Records
 from strava_pipeline.serve.house_settings import house_settings
-from strava_pipeline.verbs.purge import _forget_tokens
+from strava_pipeline.verbs.tokens import forget_tokens
 from strava_pipeline_tests.postgres import Server
 from strava_pipeline_tests.serve.dashboard.houses import PASSWORD, cheap_passwords
 from strava_pipeline_tests.verbs.conftest import Type
@@ -64,7 +64,7 @@ def test_a_purge_removes_tokens_that_a_database_has(
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", server.new_database())
     assert type_in("tokens", "add", "phone", "--may", "send").code == 0
-    _forget_tokens(Settings.load())
+    forget_tokens(Settings.load())
     assert json.loads(type_in("tokens", "list", "--json").out)["tokens"] == []
 
 

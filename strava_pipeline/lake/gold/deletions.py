@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
+from pathlib import Path
 from typing import ClassVar
 
 import polars as pl
@@ -51,7 +52,7 @@ from strava_pipeline.lake.gold.warehouse import (
     transaction,
 )
 from strava_pipeline.lake.locks import locked
-from strava_pipeline.lake.made.shards import LOCK, shard_files
+from strava_pipeline.lake.made.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -150,7 +151,9 @@ def _mark_absent_at(
         due = tuple(year for year in files if judged.get(note_of[year]) != signature[year])
         if not due:
             return report
-        connection.execute(sql("sightings"), {"source": source, "shards": shards_of(due), "years": due})
+        seen_in = shards_of(due)
+        with damage_reported([Path(path) for path in seen_in]):
+            connection.execute(sql("sightings"), {"source": source, "shards": seen_in, "years": due})
     missing = _without_seen(connection, _missing(connection, lake, found), found, _unmerged(connection, known, within))
     verdicts, report.held = judge(missing, found, confirmed, _present_in(connection))
     if confirm is not None and (confirmations := [decision for shrink in report.held if (decision := confirm(shrink))]):

@@ -17,7 +17,8 @@ import polars as pl
 
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS, candidate_pairs
 from strava_pipeline.core.matching.evidence import WEIGHTS, judge_pairs
-from strava_pipeline.core.matching.match import Decisions, Matching, Pair, find_matches, ordered_pair
+from strava_pipeline.core.matching.groups import Decisions, Pair, ordered_pair
+from strava_pipeline.core.matching.match import Matching, find_matches
 from strava_pipeline.core.matching.rules import HIDDEN, LONGEST, NOON, VERSION
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import FILE, RUNNING_PAGE, STRAVA, STRAVA_JSON

@@ -26,9 +26,14 @@ MERGED = (
     "merged:"  # + year: a note of the shards that gold was made of, and of the listings in them with the pages of each
 )
 VERSIONS_AT_ONCE = 20_000  # of one statement
-# A newer row whose shard is lost stays, unless it came under a time that isn't believed; of archives an older one may come later.
-_NEWER = """made.ingestion_ts >= gold.ingestion_ts OR made.source <> gold.source OR list_contains($imported, made.source)
-    OR (len($believed) > 0 AND NOT list_contains($believed::TIMESTAMPTZ[], gold.ingestion_ts))"""
+# A row whose shard is lost stays where others hold an older one, or that of a worse source, unless it came under a time that
+# isn't believed. Of archives an older one may come later.
+_COUNTS = """coalesce(list_position($sources, made.source) < list_position($sources, gold.source), true) OR (
+    made.source = gold.source AND (
+        made.ingestion_ts >= gold.ingestion_ts OR list_contains($imported, made.source)
+        OR (len($believed) > 0 AND NOT list_contains($believed::TIMESTAMPTZ[], gold.ingestion_ts))
+    )
+)"""
 _NOTHING: dict[str, Any] = {"files": "[]", "pages": {}}  # the note of a year without shards: nothing to merge
 
 
@@ -44,45 +49,46 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
         signature = {year: shard_signature(files[year]) for year in years}
         known = _merged(connection)
         due = [year for year in years if force or known.get(year, _NOTHING)["files"] != signature[year]]
-        if due:
-            with damage_reported([path for year in due for path in files[year]]):
-                _make_rows(connection, lake, due, [str(path) for year in due for path in files[year]], report)
+        if due and (shards := shards_of_activities(connection, lake, due, every=force)):
+            with damage_reported([Path(path) for path in shards]):
+                _make_rows(connection, lake, due, shards, report)
         for year in due:
             noted = {"files": signature[year], "pages": holdings(lake, year)}
             note(connection, f"{MERGED}{year}", json.dumps(noted, sort_keys=True))
     return report
 
 
-def shards_of_activities(connection: Connection, lake: Lake, years: Sequence[int]) -> list[str]:
-    """The shards that say what counts of the activities seen in `years`, in gold or in shards: of these years, or of all."""
-    shards = [str(path) for year in years for path in shard_files(lake, year)]
-    known = {"shards": shards, "years": list(years)}
-    if shards and not connection.execute(sql("stand_elsewhere"), known).fetchall()[0][0]:
-        return shards
+def shards_of_activities(connection: Connection, lake: Lake, years: Sequence[int], *, every: bool = False) -> list[str]:
+    """The shards that say what counts of the activities that shards or gold have in `years`: those of these years, or of
+    `every` one.
+    """
+    shards = [path for year in years for path in shard_files(lake, year)]
+    if shards and not every:
+        paths = [str(path) for path in shards]
+        with damage_reported(shards):
+            known = {"shards": paths, "years": list(years)}
+            if not connection.execute(sql("stand_elsewhere"), known).fetchall()[0][0]:
+                return paths
     return [str(path) for year in lake.years_of_shards() for path in shard_files(lake, year)]
 
 
 def _make_rows(
     connection: Connection, lake: Lake, years: Sequence[int], shards: list[str], report: MergeReport
 ) -> None:
-    imported, written = sorted(IMPORTED), 0
-    if not (every := shards_of_activities(connection, lake, years)):
-        return
-    with damage_reported([Path(path) for path in every]):
-        known = {"shards": shards or every, "all": every, "years": list(years), "sources": ranked_sources(lake)}
-        connection.execute(sql("versions"), known)
+    sources, imported, written = ranked_sources(lake), sorted(IMPORTED), 0
+    connection.execute(sql("versions"), {"all": shards, "years": list(years), "sources": sources})
     sizes = dict(connection.execute("SELECT newest_year, count(*) FROM versions GROUP BY 1 ORDER BY 1").fetchall())
-    rows_of = {"imported": imported, "believed": [*all_listing_times(lake).pages]}
+    rows_of = {"sources": sources, "imported": imported, "believed": [*all_listing_times(lake).pages]}
     for batch in batches(sizes, sizes.__getitem__, VERSIONS_AT_ONCE):
         spill(connection)
-        of_batch = {"all": every, "years": batch}
+        of_batch = {"all": shards, "years": batch}
         of_batch["files"] = connection.execute(sql("files_of_versions"), of_batch).fetchall()[0][0]
         values = {**rows_of, **of_batch}
         text = sql("newest_versions")
-        report.count(make_rows(connection, ACTIVITIES_ALL, text, values, but=["deleted_at"], counts=_NEWER))
+        report.count(make_rows(connection, ACTIVITIES_ALL, text, values, but=["deleted_at"], counts=_COUNTS))
         written += _merge_versions(connection, of_batch)
     if lake.imports.is_dir():
-        values = {"shards": shards or every, "all": every, "imported": imported}
+        values = {"all": shards, "years": list(years), "imported": imported}
         make_rows(connection, IMPORTED_ACTIVITIES, sql("imported_activities"), values)
     if written and end_versions(connection):
         mark_changed(connection)

@@ -35,7 +35,8 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
 BATCH = 6_000_000  # packed bytes of the details held in memory at once: some 150 MB of Python objects
-_SAYS_MORE = "made.found IS NOT NULL OR gold.found IS NULL"  # of gear
+_OTHER_ANSWER = "gold.fetched_at <> made.fetched_at"
+_SAYS_MORE = f"{_OTHER_ANSWER} AND (made.found IS NOT NULL OR gold.found IS NULL)"  # of gear
 
 
 def merge_details(
@@ -181,7 +182,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
         rows = typed_rows([athlete[1]], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
         rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
-        report.count(make_staged_rows(connection, lake, ATHLETE, frame(rows.values, ATHLETE)))
+        report.count(make_staged_rows(connection, lake, ATHLETE, frame(rows.values, ATHLETE), counts=_OTHER_ANSWER))
     gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
     report.count(_merge_gear(connection, lake, gear))
     return report

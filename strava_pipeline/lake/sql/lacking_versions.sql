@@ -1,4 +1,4 @@
--- The activities of `versions` in $years of which the history holds other versions; these leave it.
+-- The activities whose newest version, of $years, is their row, and of which the history holds other versions.
 CREATE OR REPLACE TEMP TABLE lacking AS
 SELECT id
 FROM (SELECT id, count(*) AS versions, sum(epoch_us(ingestion_ts)) AS moments FROM versions WHERE list_contains($years, newest_year) GROUP BY id)
@@ -7,3 +7,9 @@ ANTI JOIN (
     FROM activity_history
     GROUP BY activity_id
 ) USING (id, versions, moments)
+SEMI JOIN (
+    SELECT gold.id
+    FROM activities_all AS gold
+    JOIN versions AS newest ON newest.id = gold.id AND newest.source = gold.source AND newest.ingestion_ts = gold.ingestion_ts
+    WHERE newest.ended_at IS NULL
+) USING (id)

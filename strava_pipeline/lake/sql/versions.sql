@@ -1,4 +1,4 @@
--- Every version of the activities that $shards hold, or gold in $years, at the best of their sources ($sources: best first): when each
+-- Every version of the activities that shards or gold have in $years, at the best of their sources ($sources: best first): when each
 -- content came first, and in which row of which file of $all: the shards of every year, as the year of an activity may have been
 -- edited; $years: of a sighting that stands in two, the one of these is taken. What the rows hold is for the tables' queries to read.
 CREATE OR REPLACE TEMP TABLE versions AS
@@ -7,9 +7,9 @@ WITH best AS (
         list_position($all, filename)::SMALLINT AS file, file_row_number AS place
     FROM read_parquet($all, hive_partitioning = false)
     SEMI JOIN (
-        SELECT id FROM read_parquet($shards, hive_partitioning = false)
+        SELECT id FROM read_parquet($all, hive_partitioning = false) WHERE list_contains($years, year)
         UNION
-        SELECT id FROM activities_all WHERE year IN (SELECT unnest($years))
+        SELECT id FROM activities_all WHERE list_contains($years, year)
     ) USING (id)
     QUALIFY list_position($sources, source) IS NOT DISTINCT FROM min(list_position($sources, source)) OVER (PARTITION BY id)
 ),

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from strava_pipeline.core.matching.match import ordered_pair
+from strava_pipeline.core.matching.groups import ordered_pair
 from strava_pipeline.lake.gold.matches import years_of_ids
 from strava_pipeline.lookups.pairs import pairs_here
 from strava_pipeline.serve.dashboard.forms import Fields, first_of, ids_in

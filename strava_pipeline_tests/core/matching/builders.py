@@ -11,7 +11,8 @@ import polars as pl
 from strava_pipeline.core.files.recording import TRACK
 from strava_pipeline.core.matching.candidates import ACTIVITY_COLUMNS
 from strava_pipeline.core.matching.evidence import COMPARISON_COLUMNS
-from strava_pipeline.core.matching.match import Decisions, Matching, find_matches
+from strava_pipeline.core.matching.groups import Decisions
+from strava_pipeline.core.matching.match import Matching, find_matches
 from strava_pipeline.core.pairs.one_effort import POINT_COLUMNS, compare_points
 from strava_pipeline.core.sources import hashed_id
 
