@@ -25,11 +25,10 @@ def change(rig: Rig, name: str) -> None:
     newest = [item["id"] for item in sorted(rig.truth(), key=lambda item: item["start_date"], reverse=True)]
     rig.control("delete", id=newest[0])
     rig.control("edit", id=newest[1], set={"name": name, "description": name})
-    now = datetime.fromisoformat(rig.control("clock", advance=60)["now"])
-    for hours, sport in (
-        (1, "Run"),
-        (2, "Swim"),
-    ):  # a minute apart from the other one of an hour ago: no run like that one
+    now = datetime.fromisoformat(
+        rig.control("clock", advance=7200)["now"]
+    )  # hours apart, or the next one may be the same again
+    for hours, sport in ((1, "Run"), (2, "Swim")):
         rig.add(now - timedelta(hours=hours), sport)
 
 
