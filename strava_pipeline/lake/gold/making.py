@@ -46,7 +46,7 @@ class MergeReport(Numbers):
     rows: Counter[str] = field(default_factory=Counter, repr=False)
     unknown_fields: Counter[str] = field(default_factory=Counter)
 
-    def count(self, made: "Made") -> None:
+    def count(self, made: Made) -> None:
         self.inserted += made.inserted
         self.updated += made.updated
 

@@ -22,9 +22,7 @@ from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, sh
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-MERGED = (
-    "merged:"  # + year: a note of the shards that gold was made of, and of the listings in them with the pages of each
-)
+MERGED = "merged:"  # + year: a note of the shards that gold was made of, and of their listings with the pages of each
 VERSIONS_AT_ONCE = 20_000  # of one statement
 # A row whose shard is lost stays where others hold an older one, or that of a worse source, unless it came under a time that
 # isn't believed. Of archives an older one may come later.
@@ -45,15 +43,12 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     """
     report = MergeReport()
     with locked(lake, LOCK):
-        files = {year: shard_files(lake, year) for year in years}
-        signature = {year: shard_signature(files[year]) for year in years}
-        known = _merged(connection)
-        due = [year for year in years if force or known.get(year, _NOTHING)["files"] != signature[year]]
-        if due and (shards := shards_of_activities(connection, lake, due, every=force)):
+        due = _due(connection, lake, years, force=force)
+        if due and (shards := shards_of_activities(connection, lake, [*due], every=force)):
             with damage_reported([Path(path) for path in shards]):
-                _make_rows(connection, lake, due, shards, report)
-        for year in due:
-            noted = {"files": signature[year], "pages": holdings(lake, year)}
+                _make_tables(connection, lake, [*due], shards, report)
+        for year, signature in due.items():
+            noted = {"files": signature, "pages": holdings(lake, year)}
             note(connection, f"{MERGED}{year}", json.dumps(noted, sort_keys=True))
     return report
 
@@ -72,23 +67,20 @@ def shards_of_activities(connection: Connection, lake: Lake, years: Sequence[int
     return [str(path) for year in lake.years_of_shards() for path in shard_files(lake, year)]
 
 
-def _make_rows(
-    connection: Connection, lake: Lake, years: Sequence[int], shards: list[str], report: MergeReport
-) -> None:
+def _make_tables(connection: Connection, lake: Lake, years: list[int], shards: list[str], report: MergeReport) -> None:
     sources, imported, written = ranked_sources(lake), sorted(IMPORTED), 0
-    connection.execute(sql("versions"), {"all": shards, "years": list(years), "sources": sources})
+    connection.execute(sql("versions"), {"all": shards, "years": years, "sources": sources})
     sizes = dict(connection.execute("SELECT newest_year, count(*) FROM versions GROUP BY 1 ORDER BY 1").fetchall())
-    rows_of = {"sources": sources, "imported": imported, "believed": [*all_listing_times(lake).pages]}
+    ranks = {"sources": sources, "imported": imported, "believed": [*all_listing_times(lake).pages]}
     for batch in batches(sizes, sizes.__getitem__, VERSIONS_AT_ONCE):
         spill(connection)
         of_batch = {"all": shards, "years": batch}
         of_batch["files"] = connection.execute(sql("files_of_versions"), of_batch).fetchall()[0][0]
-        values = {**rows_of, **of_batch}
-        text = sql("newest_versions")
+        text, values = sql("newest_versions"), {**ranks, **of_batch}
         report.count(make_rows(connection, ACTIVITIES_ALL, text, values, but=["deleted_at"], counts=_COUNTS))
         written += _merge_versions(connection, of_batch)
     if lake.imports.is_dir():
-        values = {"all": shards, "years": list(years), "imported": imported}
+        values = {"all": shards, "years": years, "imported": imported}
         make_rows(connection, IMPORTED_ACTIVITIES, sql("imported_activities"), values)
     if written and end_versions(connection):
         mark_changed(connection)
@@ -96,11 +88,15 @@ def _make_rows(
 
 def years_to_merge(connection: Connection, lake: Lake, years: Iterable[int]) -> set[int]:
     """The years in which `merge_activities` has work."""
-    known = _merged(connection)
     with locked(lake, LOCK):
-        return {
-            year for year in years if known.get(year, _NOTHING)["files"] != shard_signature(shard_files(lake, year))
-        }
+        return {*_due(connection, lake, years)}
+
+
+def _due(connection: Connection, lake: Lake, years: Iterable[int], *, force: bool = False) -> dict[int, str]:
+    """The years of whose shards gold was not made, or all with `force`, each with the `shard_signature`."""
+    known = _merged(connection)
+    now = {year: shard_signature(shard_files(lake, year)) for year in years}
+    return {year: files for year, files in now.items() if force or known.get(year, _NOTHING)["files"] != files}
 
 
 def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
@@ -110,12 +106,10 @@ def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
 
 def _merged(connection: Connection) -> dict[int, dict[str, Any]]:
     found = {int(name.removeprefix(MERGED)): json.loads(noted) for name, noted in notes(connection, MERGED).items()}
-    return {
-        year: noted
-        if noted.keys() == _NOTHING.keys()
-        else {"files": "", "pages": noted}  # of 0.3, which noted pages alone
-        for year, noted in found.items()
-    }
+    for year, noted in found.items():
+        if noted.keys() != _NOTHING.keys():  # of 0.3, which noted pages alone
+            found[year] = {"files": "", "pages": noted}
+    return found
 
 
 def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:
