@@ -151,11 +151,7 @@ def _matches(
         joined, part = groups.together(pair), parts.get(pair)
         if decision or part or (verdict != NOTHING and (joined or _have_room(groups, pair, numbers))):
             rows.append((one, other, joined, decision, part))
-    told = {
-        "id": pl.Int64(),
-        "other_id": pl.Int64(),
-        **{name: MATCHES[name] for name in ("joined", "decided", "part_id")},
-    }
+    told = {name: MATCHES[name] for name in ("id", "other_id", "joined", "decided", "part_id")}
     found = pl.DataFrame(rows, schema=told, orient="row").join(
         judged.select("score", "reasons", "verdict", id="id_a", other_id="id_b"), on=["id", "other_id"]
     )
