@@ -4,7 +4,7 @@ Passwords are asked for at the terminal, never given as an argument. The page `/
 """
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -125,16 +125,11 @@ def _accounts() -> Iterator[tuple["Settings", "Accounts"]]:
         yield settings, accounts
 
 
-@contextmanager
-def _records(settings: "Settings") -> Iterator["Accounts"]:
-    from strava_pipeline.lake.paths import Lake
+def _records(settings: "Settings") -> AbstractContextManager["Accounts"]:
     from strava_pipeline.serve.dashboard.records.accounts import Accounts
-    from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+    from strava_pipeline.serve.dashboard.records.database import opened
 
-    url = database_of(settings)
-    migrate(url, Lake(settings.data_dir).state)
-    with closing(Accounts(connect(url))) as accounts:
-        yield accounts
+    return opened(settings, Accounts)
 
 
 def _athlete(settings: "Settings", name: str | None) -> str | None:

@@ -1,7 +1,7 @@
 """The command `tokens`: keys with which programs read, and phones send, without a login: add, list, remove."""
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -79,17 +79,12 @@ def _records(for_: str | None) -> Iterator[tuple["Records", str]]:
         yield records, athlete
 
 
-@contextmanager
-def opened_records(settings: "Settings") -> Iterator["Records"]:
-    """The records of a dashboard, migrated."""
-    from strava_pipeline.lake.paths import Lake
-    from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+def opened_records(settings: "Settings") -> AbstractContextManager["Records"]:
+    """The records of a dashboard."""
+    from strava_pipeline.serve.dashboard.records.database import opened
     from strava_pipeline.serve.dashboard.records.store import Records
 
-    url = database_of(settings)
-    migrate(url, Lake(settings.data_dir).state)
-    with closing(Records(connect(url))) as records:
-        yield records
+    return opened(settings, Records)
 
 
 def forget_tokens(settings: "Settings") -> None:

@@ -28,7 +28,7 @@ from strava_pipeline.lake.files import held
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.serve.addresses import listen, network_url, url_of
 from strava_pipeline.serve.dashboard.guard import FILES
-from strava_pipeline.serve.dashboard.records.database import connect, database_of, migrate
+from strava_pipeline.serve.dashboard.records.database import connect, database_of, opened
 from strava_pipeline.serve.dashboard.records.store import LINK, Records
 from strava_pipeline.serve.dashboard.start_check import check_start
 from strava_pipeline.serve.dashboard.telemetry import start_telemetry
@@ -81,9 +81,7 @@ def run(
         raise PipelineError(
             f"A dashboard of {settings.data_dir} is running already; `strava-pipeline status` shows its address."
         )
-    url = database_of(settings)
-    migrate(url, lake.state)
-    with closing(Records(connect(url))) as records:
+    with opened(settings, Records) as records:
         records.remove_old(now())
     with closing(listen(settings)) as listening:
         scheme = "http" if settings.dashboard_cert is None else "https"

@@ -5,9 +5,11 @@ and two programs that start together wait for each other.
 """
 
 import os
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from pkgutil import iter_modules
+from typing import Protocol, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine, inspect, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -44,6 +46,22 @@ def connect(url: URL) -> Engine:
     if url.get_backend_name() == "sqlite":
         return create_engine(url, connect_args={"timeout": _PATIENCE}, hide_parameters=True)
     return create_engine(url, connect_args={"connect_timeout": _PATIENCE}, pool_pre_ping=True, hide_parameters=True)
+
+
+class _Closable(Protocol):
+    def close(self) -> None: ...
+
+
+R = TypeVar("R", bound=_Closable)
+
+
+@contextmanager
+def opened(settings: Settings, kind: Callable[[Engine], R]) -> Iterator[R]:
+    """The records of a dashboard as `kind`, such as `Records`, with their tables made or updated."""
+    url = database_of(settings)
+    migrate(url, Lake(settings.data_dir).state)
+    with closing(kind(connect(url))) as records:
+        yield records
 
 
 def migrate(url: URL, state: Path) -> None:
