@@ -22,7 +22,7 @@ from strava_pipeline.core.geodesy import Area, area_of
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
-from strava_pipeline.lake.gold.making import MergeReport, stage, staging
+from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows, stage, staging
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -156,18 +156,17 @@ def _merge(connection: Connection, lake: Lake, replay: Replay, is_first: bool) -
     report = MergeReport()
     if replay.after is None:
         return report
+    for table, rows in _rows(replay.outcomes):
+        if is_first:
+            connection.execute(_sql("delete_all").format(table=table.stored))
+        if rows.height:  # a row that is there stays
+            made = make_staged_rows(connection, lake, table, rows, counts="false")
+            report.rows[table.name] = made.inserted
+            report.count(made)
     with staging(lake) as folder:
-        for table, rows in _rows(replay.outcomes):
-            if is_first:
-                connection.execute(_sql("delete_all").format(table=table.stored))
-            if rows.height:
-                statement = sql("insert_new").format(table=table.stored, key=", ".join(table.key))
-                found = connection.execute(statement, {"rows": stage(folder, table.name, rows)}).fetchall()
-                report.rows[table.name] = len(found)
-                report.inserted += len(found)
         report.updated += fill_addresses(connection, lake, folder)
     note(connection, _NOTE, replay.after)
-    if report.wrote:
+    if report.updated:
         mark_changed(connection)
     return report
 
