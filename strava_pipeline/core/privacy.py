@@ -10,7 +10,7 @@ that goals load fast. What services answer is shown by `without_positions`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -127,10 +127,7 @@ def without_positions(value: Any, name: str = "") -> Any:
         return counted(len(value), "point") if is_line else "hidden"
     if isinstance(value, Mapping):
         return {key: without_positions(each, key) for key, each in value.items()}
-    if isinstance(value, list):
-        return [without_positions(each) for each in value]
-    held = json_if_any(value.encode()) if isinstance(value, str) else None
-    return json_bytes(without_positions(held)).decode() if isinstance(held, dict | list) else value
+    return _within(value, without_positions)
 
 
 def without_fields(value: Any, *, places: bool = False, body: bool = False) -> Any:
@@ -144,16 +141,22 @@ def without_fields(value: Any, *, places: bool = False, body: bool = False) -> A
     def left(value: Any) -> Any:
         if isinstance(value, Mapping):
             return {name: left(each) for name, each in value.items() if not is_hidden(name, each)}
-        if isinstance(value, list):
-            return [left(each) for each in value]
-        held = json_if_any(value.encode()) if isinstance(value, str) and value[:1] in ("{", "[") else None
-        return json_bytes(left(held)).decode() if isinstance(held, dict | list) else value
+        return _within(value, left)
 
     def is_hidden(name: str, each: Any) -> bool:
         is_place, may_be_place, is_of_body = _of_name(name)
         return (not places and (is_place or (may_be_place and not is_number(each)))) or (is_of_body and not body)
 
     return left(value)
+
+
+def _within(value: Any, told: Callable[[Any], Any]) -> Any:
+    """A list with each element as `told`, and a text that is JSON likewise; anything else as it is."""
+    if isinstance(value, list):
+        return [told(each) for each in value]
+    is_json = isinstance(value, str) and value.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+    held = json_if_any(value.encode()) if is_json else None
+    return json_bytes(told(held)).decode() if isinstance(held, dict | list) else value
 
 
 @lru_cache(maxsize=4096)  # an answer has the same few names thousands of times
