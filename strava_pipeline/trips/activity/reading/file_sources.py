@@ -8,7 +8,7 @@ is used. From a Parquet file only the requested columns and the rows around the 
 import hashlib
 import json
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any, TypeVar
@@ -72,7 +72,7 @@ class SqliteTrips(TripSource):
         return map(ListedTrip._make, found)
 
     def pages(self) -> Iterator[Page]:
-        plain = [name for name in (*PLAIN, UPDATED) if name in self._columns]
+        plain = _listed(self._columns)
         lengths = [f"length(CAST({name} AS BLOB))" for name in ENCRYPTED]
         heads = [f"substr(CAST({name} AS BLOB), 1, {HEAD})" for name in ENCRYPTED]
         content = " || ',' || ".join(f"quote({part})" for part in (*plain, *lengths, *heads))
@@ -160,6 +160,11 @@ def _immutable(path: Path) -> bool:
     return not shared
 
 
+def _listed(there: Collection[str]) -> list[str]:
+    """The plain columns of the listing, of those that are there."""
+    return [name for name in (*PLAIN, UPDATED) if name in there]
+
+
 def _state(path: Path) -> tuple[int, int, bool]:
     """Values that change when a program writes the file."""
     try:
@@ -207,7 +212,7 @@ class ParquetTrips(TripSource):
         # by DuckDB, which unpacks some thousand rows at a time; Polars would unpack a row group
         import duckdb
 
-        plain = [name for name in (*PLAIN, UPDATED) if name in self._columns]
+        plain = _listed(self._columns)
         heads = [f"octet_length({name}::BLOB), array_slice({name}::BLOB, 1, {HEAD})" for name in ENCRYPTED]
         query = (
             f"SELECT file_row_number::VARCHAR, id::VARCHAR, md5(to_json(row({', '.join([*plain, *heads])}))::VARCHAR) "
