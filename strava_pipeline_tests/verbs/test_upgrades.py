@@ -14,6 +14,7 @@ import pytest
 
 from strava_pipeline.core import activities, tables
 from strava_pipeline.core.tables import DETAIL_TABLES, MATCH_TABLES, TABLES, Column, Kind, Table
+from strava_pipeline.lake.gold import merge
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.warehouse import is_outdated
 from strava_pipeline.lake.made.shards import shard_files
@@ -52,7 +53,8 @@ def an_older_version(change: Callable[[Table], Table]) -> Iterator[None]:
     older = change(tables.TABLES["activities_all"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(tables.TABLES, "activities_all", older)
-        patch.setattr(activities, "ACTIVITIES_ALL", older)
+        for module in (activities, merge):
+            patch.setattr(module, "ACTIVITIES_ALL", older)
         held = {column.name for column in older.columns}
         for fields in ("_EDITED", "_LISTED_COLUMNS"):
             patch.setattr(activities, fields, tuple(name for name in getattr(activities, fields) if name in held))
