@@ -30,6 +30,7 @@ from strava_pipeline.lake.bronze.listings import future_listings, provider_listi
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
+from strava_pipeline.lake.gold.notes import is_noted, revision
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.publish_pause import is_looked_after, waiting_years
 from strava_pipeline.lake.gold.quality import counted
@@ -41,8 +42,6 @@ from strava_pipeline.lake.gold.warehouse import (
     has_ever_existed,
     has_other_views,
     is_a_database,
-    is_marked,
-    revision,
 )
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import others_at_work
@@ -100,7 +99,7 @@ def _look(lake: Lake, connection: Connection) -> tuple[list[Fact], str | None]:
         return [warning(WORKING, "it was made by another version of the tables.", _AGAIN)], None
     log = log_of(lake.working)
     rest = f"; what a run did at last is in {log} (keep it, the next run takes it in)" if log.exists() else ""
-    if is_marked(connection, REBUILDING):
+    if is_noted(connection, REBUILDING):
         state = warning(WORKING, f"the last rebuild did not come to its end{rest}.", _AGAIN)
     else:
         state = ok(WORKING, f"opens, with the present tables{rest}")

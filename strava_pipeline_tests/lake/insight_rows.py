@@ -13,7 +13,8 @@ from typing import Any
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import PUBLISH_TABLES
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection, writing
 from strava_pipeline.lake.paths import Lake
 
 Row = dict[str, Any]

@@ -15,8 +15,10 @@ from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land
 from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.gold import merge_details as merging
 from strava_pipeline.lake.gold.making import MergeReport
-from strava_pipeline.lake.gold.merge_details import merge_detail_batch, merge_details, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.merge_details import merge_profile, sync_kudos
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports.merge import detail_batches, merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -106,12 +108,13 @@ def test_of_details_in_two_years_folders_the_newest_counts_once(lake: Lake, year
 
 def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_does_not_win(lake: Lake) -> None:
     detailed(lake, detail(1, items=5, name="older"), detail(2))
-    chosen = list(detail_files(lake, 2025).values())
+    with reading(lake) as connection:
+        (chosen,) = detail_batches(connection, lake, [2025])
     merge_detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     report = MergeReport()
     with writing(lake) as connection:
         connection.execute("DELETE FROM activity_details_by_source WHERE activity_id = 2")
-        merge_detail_batch(connection, lake, chosen, report)
+        chosen.merge(connection, report)
     assert (report.inserted, report.updated) == (1, 0)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]
     assert children(lake) == dict.fromkeys(NESTED, 4)

@@ -17,6 +17,7 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.bronze.answers import land_gear
 from strava_pipeline.lake.gold import sessions, warehouse
 from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.notes import mark_changed, revision
 from strava_pipeline.lake.gold.publish import current_snapshot, publish
 from strava_pipeline.lake.gold.quality import (
     counted,
@@ -33,9 +34,7 @@ from strava_pipeline.lake.gold.warehouse import (
     OtherCatalogueError,
     catalogue_of,
     connect,
-    mark_changed,
     reading,
-    revision,
     spill,
     spill_folder,
     writing,
