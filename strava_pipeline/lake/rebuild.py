@@ -11,6 +11,7 @@ from typing import Protocol
 import duckdb
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import ACTIVITIES_ALL, DETAIL_TABLES, GEAR, TABLES
@@ -24,7 +25,7 @@ from strava_pipeline.lake.gold.expired import TOLD_BY_API
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.notes import DUE, is_noted, note, unmark
+from strava_pipeline.lake.gold.notes import DUE, MADE, is_noted, note, stands, unmark
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import counted, table_columns, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
@@ -47,7 +48,7 @@ from strava_pipeline.lake.imports.activities import all_listings, has_outdated_a
 from strava_pipeline.lake.imports.files import has_old_readings
 from strava_pipeline.lake.imports.manifests import undone_names
 from strava_pipeline.lake.imports.merge import merge_details, merge_files, merge_fresh_details
-from strava_pipeline.lake.imports.rereading import changes_of_reading, is_read_by_this_version, note_read_by
+from strava_pipeline.lake.imports.rereading import READINGS, changes_of_reading
 from strava_pipeline.lake.imports.undo import (
     expected_loss,
     has_left_out_note,
@@ -124,7 +125,7 @@ def reason_to_rebuild(lake: Lake) -> str | None:
             if left_out_imports(connection) != undone_names(lake):
                 return "An import was undone."
             is_old = has_old_readings(lake) or has_outdated_activities(lake)
-            is_outdated_reading = is_old and not is_read_by_this_version(connection)
+            is_outdated_reading = is_old and not stands(connection, READINGS, str(VERSION))
             return "The warehouse holds what another version read in files." if is_outdated_reading else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
@@ -160,7 +161,7 @@ def rebuild(
                 if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
                     note(connection, _IMPORTS_DUE)
                 note_left_out(connection, undone)
-                note_read_by(connection)
+                note(connection, f"{MADE}{READINGS}", str(VERSION))
             _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
             _write_all_shards(lake, years, watch)
             _merge_all(new, years, watch)
@@ -330,7 +331,7 @@ def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
             usable = is_a_database(new.working)
             if usable:
                 with reading(new) as connection:
-                    usable = left_out_imports(connection) == undone and is_read_by_this_version(connection)
+                    usable = left_out_imports(connection) == undone and stands(connection, READINGS, str(VERSION))
             if not usable:
                 _discard(new)
     except (PipelineError, duckdb.Error):

@@ -10,7 +10,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.deletions import absence
 from strava_pipeline.lake.gold.matches import match_activities, tracks_due
-from strava_pipeline.lake.gold.merge import years_to_merge
+from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.publish import is_publish_due, snapshot
 from strava_pipeline.lake.gold.publish_pause import waiting_years
@@ -53,7 +53,8 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
     """
     lake = run.lake
     with reading(lake) as connection:
-        due = years_behind(lake, run.years, but=but) | years_to_merge(connection, lake, span)
+        due = years_behind(lake, run.years, but=but)
+        due |= {year for year in span if is_due(connection, partial(merge_activities, connection, lake, [year]))}
         deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
         due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
         if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):

@@ -89,12 +89,6 @@ def _make_tables(connection: Connection, lake: Lake, years: list[int], shards: l
         mark_changed(connection)
 
 
-def years_to_merge(connection: Connection, lake: Lake, years: Iterable[int]) -> set[int]:
-    """The years in which `merge_activities` has work."""
-    with locked(lake, LOCK):
-        return {*_due(connection, lake, years)}
-
-
 def _due(connection: Connection, lake: Lake, years: Iterable[int], *, force: bool = False) -> dict[int, str]:
     """The years of whose shards gold was not made, or all with `force`, each with the `shard_signature`."""
     known = notes(connection, MERGED)
