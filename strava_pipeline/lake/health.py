@@ -21,7 +21,7 @@ from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.core.landings import DAY
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
@@ -38,10 +38,11 @@ from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     at_rest,
-    catalogue_of,
     has_ever_existed,
     has_other_views,
     is_a_database,
+    version,
+    version_of,
 )
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import others_at_work
@@ -92,10 +93,10 @@ def _working(lake: Lake) -> tuple[list[Fact], str | None]:
 
 
 def _look(lake: Lake, connection: Connection) -> tuple[list[Fact], str | None]:
-    made_by = catalogue_of(connection)
+    made_by = version_of(connection)
     if made_by is None:
         return [warning(WORKING, "it has no tables yet.", _AGAIN)], None
-    if made_by != catalogue_version():
+    if made_by != version():
         return [warning(WORKING, "it was made by another version of the tables.", _AGAIN)], None
     log = log_of(lake.working)
     rest = f"; what a run did at last is in {log} (keep it, the next run takes it in)" if log.exists() else ""

@@ -1,6 +1,6 @@
 """The years in which merging shards has work, found before a run is made for it. Changes nothing.
 
-Each question stands next to the step that does the work, and uses the same criteria. The steps are merging.py's.
+Each step is asked itself where it has one question alone; other questions stand next to the work. The steps are merging.py's.
 """
 
 from collections.abc import Sequence

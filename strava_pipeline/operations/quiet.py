@@ -12,7 +12,7 @@ from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
 from strava_pipeline.lake.copied import OLD, copy_age, gather_beside
 from strava_pipeline.lake.gold.coverage import differences, newest_row_at
 from strava_pipeline.lake.gold.fetch_selection import select_details
-from strava_pipeline.lake.gold.merge_details import sync_kudos
+from strava_pipeline.lake.gold.merge_details import batches_of_answers, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, snapshot
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
 from strava_pipeline.lake.gold.warehouse import is_due, reading
@@ -80,9 +80,10 @@ def what_is_due(
         if news or len(brings.listed) < listing.manifest.rows:
             return "activities"
         wanted = select_details(lake, years, scope_of(run, settings, details), now)
-        if wanted.due or wanted.refresh or is_due(connection, partial(merge_fresh_details, connection, lake, years)):
+        if wanted.due or wanted.refresh or any(batches_of_answers(connection, lake, years)):
             return "details"
-        if years_to_publish(run, settings, years, but=listing.name):
+        of_files = partial(merge_fresh_details, connection, lake)
+        if years_to_publish(run, settings, years, but=listing.name) or is_due(connection, of_files):
             return "gold"
         if is_due(connection, partial(sync_kudos, connection, lake, years)) or is_due(
             connection, partial(sync_quarantine, connection, lake, years)

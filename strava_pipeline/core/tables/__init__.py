@@ -127,13 +127,8 @@ MATCH_TABLES: tuple[str, ...] = (IMPORTED_ACTIVITIES.name, ACTIVITY_MEMBERS.name
 DETAIL_TABLES: tuple[str, ...] = (ACTIVITY_DETAILS.name, *(child.name for child, _ in CHILDREN.values()))
 
 
-_NOTES = 2  # the version of their names (lake/gold/notes.py)
-
-
 def catalogue_version() -> str:
-    """A hash that changes when the content of a table or a shard would: by columns, types, sources, keys, fingerprints; and
-    when the warehouse's notes have other names.
-    """
+    """A hash that changes when the content of a table or a shard would: by columns, types, sources, keys, fingerprints."""
     return _version(tuple(sorted(TABLES.values(), key=lambda table: table.name)))
 
 
@@ -148,4 +143,4 @@ def _version(tables: tuple[Table, ...]) -> str:
         )
         for table in tables
     ]
-    return hashlib.blake2b(repr((_NOTES, shape)).encode(), digest_size=8).hexdigest()
+    return hashlib.blake2b(repr(shape).encode(), digest_size=8).hexdigest()

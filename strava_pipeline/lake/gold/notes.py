@@ -4,7 +4,7 @@
 `due:` and what is to be made, though no key tells of it: a mark, or since when.
 `told:` and a name: what the views or the next run read.
 
-Besides these stand the file's identity, its catalogue and the count of its changes. Notes are written within the caller's
+Besides these stand the file's identity, its version and the count of its changes. Notes are written within the caller's
 transaction.
 
 A step is written once, as work. Whether it is due is asked of itself: `is_due` (warehouse.py) runs it until it would begin to

@@ -46,6 +46,7 @@ from strava_pipeline.lake.sql import literal, view_statements, views_version
 T = TypeVar("T")
 REBUILDING = f"{DUE}everything"  # the mark of a warehouse that does not hold everything in bronze
 _VIEWS = f"{MADE}views"  # of their version
+_NOTES = 2  # the version of the names of notes
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without our lock, such as DuckDB's shell
 NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
@@ -210,7 +211,7 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
             if known is None:
                 make_tables(connection)
             _begin(connection, after_another=after_another)
-    elif known.get("catalogue") != catalogue_version():
+    elif known.get("catalogue") != version():
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run rebuilds it from "
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
@@ -306,8 +307,13 @@ def is_a_database(path: Path) -> bool:
         return file.read(12)[8:] == b"DUCK"
 
 
-def catalogue_of(connection: Connection) -> str | None:
-    """The version of the catalogue that made this file's tables, or None without tables."""
+def version() -> str:
+    """The version of a warehouse: of its catalogue, and of its notes, without which a working one is not gone on with."""
+    return f"{catalogue_version()}.{_NOTES}"
+
+
+def version_of(connection: Connection) -> str | None:
+    """The version that made this file, or None without tables."""
     return (_notes_of(connection) or {}).get("catalogue")
 
 
@@ -321,7 +327,7 @@ def _notes_of(connection: Connection) -> dict[str, str] | None:
 
 def is_outdated(connection: Connection) -> bool:
     """Whether this file has the tables of another version, so that some may be missing."""
-    return catalogue_of(connection) != catalogue_version()
+    return (version_of(connection) or "").partition(".")[0] != catalogue_version()
 
 
 def has_other_views(connection: Connection) -> bool:
@@ -355,7 +361,7 @@ def _begin(connection: Connection, *, after_another: bool) -> None:
     """The first notes of a new warehouse: its identity, its catalogue, and whether it holds everything."""
     connection.execute(
         "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('identity', uuid()::VARCHAR)",
-        {"version": catalogue_version()},
+        {"version": version()},
     )
     note(connection, _VIEWS, views_version())
     if after_another:

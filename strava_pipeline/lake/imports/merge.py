@@ -72,12 +72,13 @@ def merge_details(
     providers'. `tick` is called with the size of each of Strava's.
     """
     report = MergeReport()
-    with reading(lake) as connection:
-        found = [*detail_batches(connection, lake, years)]
-    for batch in found:
-        with writing(lake) as connection:
-            batch.merge(connection, report)
-        tick(batch.size)
+    for find in (partial(batches_of_answers, years=years), _batches_of_files):  # in turn, for memory
+        with reading(lake) as connection:
+            found = [*find(connection, lake)]
+        for batch in found:
+            with writing(lake) as connection:
+                batch.merge(connection, report)
+            tick(batch.size)
     return report
 
 
@@ -91,6 +92,11 @@ def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]
 def detail_batches(connection: Connection, lake: Lake, years: Iterable[int]) -> Iterator[DetailBatch]:
     """What gold lacks of details."""
     yield from batches_of_answers(connection, lake, years)
+    yield from _batches_of_files(connection, lake)
+
+
+def _batches_of_files(connection: Connection, lake: Lake) -> Iterator[DetailBatch]:
+    """Those of providers' files and of imports."""
     if has_provider_files(lake) and (fresh := fresh_provider_files(connection, lake)):
         yield DetailBatch(0, partial(_merge_provider_files, lake, fresh))
     for one in unmerged_imports(connection, lake):

@@ -69,12 +69,11 @@ def update_proposals(
     """
     if not _is_anything_compared(run.lake, settings):
         return Proposed()
-    with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
-        if not months and stands(connection, PROPOSED_CHANGES.name, _signature(run, settings, connection)):
-            return Proposed(states=state_counts(connection), changes_left_out=_left_out(connection))
-        begin_change()
-        with transaction(connection):
-            return propose(run, settings, connection, months)
+    if not months and stands(connection, PROPOSED_CHANGES.name, _signature(run, settings, connection)):
+        return Proposed(states=state_counts(connection), changes_left_out=_left_out(connection))
+    begin_change()
+    with transaction(connection):
+        return propose(run, settings, connection, months)
 
 
 def _is_anything_compared(lake: Lake, settings: Settings) -> bool:
