@@ -103,6 +103,15 @@ def test_a_step_that_is_asked_whether_it_is_due_changes_nothing(
     assert present(lake) == []
 
 
+def test_a_step_that_asks_another_one_is_asked_itself(lake: Lake) -> None:
+    def step(connection: Connection) -> None:
+        assert not is_due(connection, lambda: connection.execute("SELECT 1"))
+        mark_changed(connection)
+
+    with reading(lake) as connection:
+        assert is_due(connection, partial(step, connection))
+
+
 def test_a_step_that_fails_when_it_is_asked_is_no_answer_and_the_next_one_is_work(lake: Lake) -> None:
     with reading(lake) as connection:
         with pytest.raises(duckdb.CatalogException):

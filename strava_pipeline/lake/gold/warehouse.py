@@ -120,11 +120,11 @@ def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[Non
 def is_due(connection: Connection, step: Callable[[], object]) -> bool:
     """Whether a step would change the warehouse. It is run up to its first change, and nothing of it is kept."""
     with suppress(HasWorkError), transaction(connection, is_kept=False):
-        ASKING.is_on = True
+        was_on, ASKING.is_on = ASKING.is_on, True
         try:
             step()
         finally:
-            ASKING.is_on = False
+            ASKING.is_on = was_on
         return False
     return True
 
