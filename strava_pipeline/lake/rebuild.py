@@ -25,7 +25,7 @@ from strava_pipeline.lake.gold.expired import TOLD_BY_API
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities
 from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.notes import DUE, MADE, is_noted, note, stands, unmark
+from strava_pipeline.lake.gold.notes import DUE, is_noted, note, note_made, stands, unmark
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import counted, table_columns, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
@@ -161,7 +161,7 @@ def rebuild(
                 if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
                     note(connection, _IMPORTS_DUE)
                 note_left_out(connection, undone)
-                note(connection, f"{MADE}{READINGS}", str(VERSION))
+                note_made(connection, READINGS, str(VERSION))
             _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
             _write_all_shards(lake, years, watch)
             _merge_all(new, years, watch)

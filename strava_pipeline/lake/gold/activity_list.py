@@ -13,10 +13,10 @@ from strava_pipeline.core.tables.bests import ACTIVITY_BESTS
 from strava_pipeline.core.tables.insights import TRAINING_ZONES
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_LOAD
-from strava_pipeline.lake.gold.measured import MEASURED_NOTE
-from strava_pipeline.lake.gold.notes import MADE, begin_change, note, noted, notes, revision
+from strava_pipeline.lake.gold.measured import MEASURED_NOTE, views_state
+from strava_pipeline.lake.gold.notes import MADE, begin_change, note, noted
 from strava_pipeline.lake.gold.warehouse import Connection, one_number, transaction
-from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql, views_version
+from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql
 
 LIST_NOTE = f"{MEASURED_NOTE}{ACTIVITY_LIST.name}"  # a part of the content's state (measured.py)
 LIST_TABLES = tuple(table.name for table in (ACTIVITY_LIST, ACTIVITY_BESTS, ACTIVITY_LOAD, TRAINING_ZONES))
@@ -49,8 +49,7 @@ def sync_list(connection: Connection) -> bool:
 
 def _state(connection: Connection) -> str:
     """A hash of everything that the rows depend on."""
-    measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != ACTIVITY_LIST.name)
-    inputs = (revision(connection), views_version(), _statements(), _towns_digest(), measured)
+    inputs = (views_state(connection), _statements(), _towns_digest())
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 

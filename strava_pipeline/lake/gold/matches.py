@@ -34,6 +34,7 @@ from strava_pipeline.lake.gold.notes import (
     begin_change,
     mark_changed,
     note,
+    note_made,
     noted,
     notes,
     stands,
@@ -119,7 +120,7 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
             values = {"rows": stage(folder, table.name, rows)}
             make_rows(connection, table, sql(f"{table.name}_found"), values, all_of_it=True)
     key = {"seen": seen, "lacking": sorted(compare.lacking), "streams": compare.streams}
-    note(connection, f"{MADE}{ACTIVITY_MATCHES.name}", json.dumps(key, sort_keys=True))
+    note_made(connection, ACTIVITY_MATCHES.name, json.dumps(key, sort_keys=True))
     mark_changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
     for year in moved:

@@ -112,6 +112,16 @@ def content_state(connection: Connection) -> str:
     return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, MEASURED_NOTE).items())}"
 
 
+def views_state(connection: Connection) -> str:
+    """The key of what is made of views such as `activities`: the warehouse's last change, the files of measured rows, and the
+    views' version. Rows that are written change it, so it is noted as it is afterwards.
+    """
+    files = sorted(
+        each for each in notes(connection, MEASURED_NOTE).items() if ":" in each[0]
+    )  # not of what is made of views
+    return repr((revision(connection), views_version(), files))
+
+
 def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
     """The years of each table whose rows differ from the files."""
     known = notes(connection, MEASURED_NOTE)

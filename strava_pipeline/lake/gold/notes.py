@@ -78,5 +78,10 @@ def unmark(connection: Connection, name: str) -> None:
 
 
 def stands(connection: Connection, name: str, key: str, nothing: str = "") -> bool:
-    """Whether `name` was made from what has this key. `nothing`: the key where nothing is there to make it from."""
+    """Whether `name` was made from what has this key. `nothing`: the key where there is nothing, so that nothing need be made."""
     return noted(connection, f"{MADE}{name}", nothing) == key
+
+
+def note_made(connection: Connection, name: str, key: str) -> None:
+    """Note what `name` was made from, for `stands`."""
+    note(connection, f"{MADE}{name}", key)

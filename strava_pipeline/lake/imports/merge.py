@@ -32,7 +32,17 @@ from strava_pipeline.lake.gold.merge_details import (
     merge_detail_frames,
     merge_imported_gear,
 )
-from strava_pipeline.lake.gold.notes import MADE, begin_change, mark_changed, note, noted, notes, stands, unmark
+from strava_pipeline.lake.gold.notes import (
+    MADE,
+    begin_change,
+    mark_changed,
+    note,
+    note_made,
+    noted,
+    notes,
+    stands,
+    unmark,
+)
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
@@ -111,7 +121,7 @@ def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     begin_change()
     report.count(make_staged_rows(connection, lake, FILES, files_frame(lake)))
     merge_imported_gear(connection, lake)
-    note(connection, f"{MADE}{FILES.name}", key)
+    note_made(connection, FILES.name, key)
     mark_changed(connection)
     return report
 

@@ -19,7 +19,7 @@ from strava_pipeline.ingest.providers_file import enabled_providers, providers_f
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
 from strava_pipeline.lake.gold.changes import due_ids, newest_landings, state_counts, write_states
-from strava_pipeline.lake.gold.notes import MADE, TOLD, begin_change, mark_changed, note, noted, revision, stands
+from strava_pipeline.lake.gold.notes import TOLD, begin_change, mark_changed, note, note_made, noted, revision, stands
 from strava_pipeline.lake.gold.publish import current_snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.locks import locked
@@ -100,7 +100,7 @@ def propose(run: RunContext, settings: Settings, connection: Connection, months:
         if left_out != _left_out(connection):
             note(connection, _LEFT, str(left_out))
             mark_changed(connection)
-        note(connection, f"{MADE}{PROPOSED_CHANGES.name}", _signature(run, settings, connection))
+        note_made(connection, PROPOSED_CHANGES.name, _signature(run, settings, connection))
     return Proposed(len(due.proposed), len(due.expired), state_counts(connection), left_out)
 
 
