@@ -129,7 +129,8 @@ def _columns_of(path: Path) -> list[str]:
 
 def _in_columns(path: Path, table: Table) -> pl.LazyFrame:
     there = _columns_of(path)
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False).select(
+    # of a column of keys that are not wanted the other columns aren't unpacked
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, parallel="prefiltered").select(
         (pl.col(name) if name in there else pl.lit(None)).cast(kind).alias(name)
         for name, kind in table.polars_schema.items()
     )
