@@ -22,7 +22,7 @@ from strava_pipeline.lake.gold.deletions import is_suspicious
 from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
-from strava_pipeline.trips.activity.keeping import MANY, SaveReport, compact, files_of, merge, save_trips, saved_trips
+from strava_pipeline.trips.activity.keeping import SaveReport, compact, merge, save_trips, saved_trips
 from strava_pipeline.trips.activity.measuring import Measured, Measuring, SealedTrip
 from strava_pipeline.trips.activity.processes import spread
 from strava_pipeline.trips.activity.reading.connect import Answers, trip_keys, trip_routes, trip_source, trip_url
@@ -192,8 +192,7 @@ class Reading:
         self._keep(TRIP_DIAGNOSTICS, diagnostics)
         partitions = dict(diagnostics.select("external_id", "year").iter_rows())
         readings.record([read for each in batch for read in each.read], partitions, answers, self._salt)
-        if len(files_of(self._run.lake, TRIP_DIAGNOSTICS)) > MANY:
-            self._merge()
+        self._merge()
 
     def _keep(self, table: Table, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:
         self._saved[table.name] += save_trips(self._run.lake, table, rows, self._run.now(), gone=gone)
