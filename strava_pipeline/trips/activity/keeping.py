@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
-import duckdb
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -25,13 +23,11 @@ from strava_pipeline.lake.gold.making import STAGED, MergeReport, make_rows, sta
 from strava_pipeline.lake.gold.warehouse import Connection, note, notes, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import literal
 from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
 _NEWER = "gold.fetched_at < made.fetched_at"
 _MERGED = "trip_rows:"  # + table: a note of the newest file that the warehouse has merged
-_JOINING: dict[str, Any] = {"threads": 1, "preserve_insertion_order": False}
 MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
 
 
@@ -187,24 +183,19 @@ def compact(lake: Lake) -> None:
 def _join(files: list[Path], table: Table) -> None:
     """One file, in the place of the newest, with the newest row of each key."""
     (key,) = table.key
-    columns = ", ".join(f'"{name}"' for name in table.polars_schema)
-    parts = []
-    for place, path in enumerate(files):
-        later = ", ".join(literal(each) for each in files[place + 1 :])
-        newer = f" WHERE {key} NOT IN (SELECT {key} FROM read_parquet([{later}]))" if later else ""
-        parts.append(f"SELECT {_typed(path, table)} FROM read_parquet({literal(path)}){newer}")
+    parts, seen = [], pl.Series(dtype=pl.String)
+    for path in reversed(files):
+        rows = _in_columns(path, table)
+        parts.append(rows.filter(~pl.col(key).is_in(seen.implode())))
+        seen = pl.concat([seen, _collected(rows.select(key), path)[key]])
     target = files[-1]
     joined = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
     try:
-        with held(joined) as file, duckdb.connect(config=_JOINING) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(
-                f"COPY (SELECT {columns} FROM ({' UNION ALL '.join(parts)})) TO {literal(joined)} "
-                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10_000, USE_TMP_FILE false)"
-            )
+        with held(joined) as file:
+            pl.concat(parts).sink_parquet(file, compression="zstd", row_group_size=10_000)  # a part of a file at a time
             os.fsync(file.fileno())
             joined.replace(target)
-    except duckdb.Error as error:
+    except (PolarsError, OSError) as error:
         joined.unlink(missing_ok=True)
         raise PipelineError(
             f"The files of {table.name} in {target.parent} can't be joined ({type(error).__name__})."
@@ -212,9 +203,3 @@ def _join(files: list[Path], table: Table) -> None:
     sync_folder(target.parent)
     for path in files[:-1]:
         path.unlink()
-
-
-def _typed(path: Path, table: Table) -> str:
-    there = _columns_of(path)
-    kinds = {column.name: column.kind.value.replace("JSON", "VARCHAR") for column in table.columns}
-    return ", ".join(f'"{name}"' if name in there else f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())
