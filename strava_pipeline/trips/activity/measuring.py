@@ -81,9 +81,9 @@ class Measuring:
         ]
         stored = [place for place, (due, _) in enumerate(trips) if due.is_stored]
         years = [trips[place][0].year for place in stored]
-        plain = [_plain(trips[place][1], bundles[place]) for place in stored]
+        plain = [plain_json({name: trips[place][1][name] for name in ("id", *CODES, "created_at")}) for place in stored]
         return Measured(
-            index_rows(plain, years),
+            index_rows(plain, [bundles[place] for place in stored], years),
             diagnostics_rows([diagnosed[place] for place in stored], years, current.version),
             [
                 self._read(due, row, bundle, verdicts, answers)
@@ -107,17 +107,3 @@ class Measuring:
             verdicts=",".join(verdicts),
             is_answered=bundle.external_id not in answers or answers[bundle.external_id][0] != UNANSWERED,
         )
-
-
-def _plain(row: Mapping[str, Any], bundle: Bundle) -> dict[str, Any]:
-    """The plain columns, of which a bundle has most as they should be."""
-    reported = bundle.summary
-    return plain_json({name: row[name] for name in ("id", *CODES, "created_at")}) | {
-        "external_id": bundle.external_id,
-        "distance_meters": reported.distance_meters,
-        "start_time": reported.start_time,
-        "end_time": reported.end_time,
-        "duration_seconds": reported.duration_seconds,
-        "location_count": reported.location_count,
-        "extra_properties": bundle.extra_properties,
-    }

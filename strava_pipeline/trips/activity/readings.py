@@ -17,7 +17,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from strava_pipeline.core.errors import PipelineError, SourceError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
@@ -224,8 +224,7 @@ class Readings:
             "SELECT trip_id IS NULL FROM listed GROUP BY trip_id HAVING trip_id IS NULL OR count(*) > 1 LIMIT 1"
         )
         if found:
-            what = "a trip without a usable id" if found[0][0] else "several trips with one id"
-            raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
+            raise source.ambiguous(is_unique=found[0][0])
 
     def _load(self, statement: str, frame: pl.DataFrame, values: Mapping[str, Any] | None = None) -> None:
         """Execute a statement that reads the frame as `$rows`."""

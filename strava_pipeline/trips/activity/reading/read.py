@@ -15,7 +15,7 @@ from itertools import islice
 from typing import Any
 
 from strava_pipeline.core.batches import batches
-from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.process import without_garbage_collection
@@ -41,7 +41,6 @@ from strava_pipeline.trips.activity.reading.source import (
 )
 from strava_pipeline.trips.activity.rules.bundle import Bundle, State, entry_comment
 
-_NO_KEY = object()
 log = logging.getLogger(__name__)
 
 BATCH_POINTS = (
@@ -165,16 +164,9 @@ def in_order(source: TripSource, filters: Filters = Filters()) -> list[ListedTri
     """The trips that pass the plain filters, latest first. Raises SourceError, also if ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
-    ambiguous = next(
-        (key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY
-    )
-    if ambiguous is not _NO_KEY:
-        what = (
-            "several trips with one id"
-            if ambiguous is not None and times[ambiguous] > 1
-            else "a trip without a usable id"
-        )
-        raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
+    for key, count in times.items():
+        if count > 1 or key is None or isinstance(key, bytes):
+            raise source.ambiguous(is_unique=key is None or count == 1)
     return sorted(listed, key=_age, reverse=True)
 
 

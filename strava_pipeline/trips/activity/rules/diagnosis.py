@@ -252,20 +252,21 @@ def year_of(row: Mapping[str, Any]) -> int | None:
     return next((moment.year for moment in candidates if moment is not None), None)
 
 
-def index_rows(rows: Sequence[Mapping[str, Any]], partitions: list[int]) -> pl.DataFrame:
-    """The plain columns of trips from the source, each with its `external_id`, for `trip_index`."""
-    extras = [extra if isinstance(extra, Mapping) else {} for extra in (row["extra_properties"] for row in rows)]
+def index_rows(rows: Sequence[Mapping[str, Any]], bundles: Sequence[Bundle], partitions: list[int]) -> pl.DataFrame:
+    """Trips for `trip_index`; `rows`: their id, CODES and creation as in the source."""
+    extras = [extra if isinstance(extra, Mapping) else {} for extra in (bundle.extra_properties for bundle in bundles)]
+    reported = [bundle.summary for bundle in bundles]
     return frame(
         {
-            "external_id": [row["external_id"] for row in rows],
+            "external_id": [bundle.external_id for bundle in bundles],
             "source": [TRIPS] * len(rows),
             "year": partitions,
             "trip_id": [str(row["id"]) for row in rows],
-            "distance_m": [finite_number(row["distance_meters"]) for row in rows],
-            "started_at": [_instant(row["start_time"]) for row in rows],
-            "ended_at": [_instant(row["end_time"]) for row in rows],
-            "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
-            "location_count": [_whole(row["location_count"]) for row in rows],
+            "distance_m": [finite_number(each.distance_meters) for each in reported],
+            "started_at": [_instant(each.start_time) for each in reported],
+            "ended_at": [_instant(each.end_time) for each in reported],
+            "duration_s": [finite_number(each.duration_seconds) for each in reported],
+            "location_count": [_whole(each.location_count) for each in reported],
             "created_at": [_instant(row["created_at"]) for row in rows],
             **{name: [shown_code(row[name]) for row in rows] for name in CODES},
             "algorithm_version": [_version(extra.get("algorithm_version")) for extra in extras],

@@ -6,6 +6,8 @@ from typing import Any
 import polars as pl
 import pytest
 
+from strava_pipeline.trips.activity.reading.columns import Column, bundle_of
+from strava_pipeline.trips.activity.reading.source import ENCRYPTED
 from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
 from strava_pipeline.trips.activity.rules.diagnosis import (
     diagnose,
@@ -21,6 +23,7 @@ from strava_pipeline.trips.activity.rules.verdict import find_algorithm
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline_tests.trips.activity.rules.made import point, ride, trip
 
+NOTHING = dict.fromkeys(ENCRYPTED, Column([], State.ABSENT))
 CODES = ["accepted", "needs_review", "too-short", "gps.noise", "A", "x" * 40]
 VERSIONS = ["v0.7.0", "0.7.0", "2026.1", "1.2.3-rc.1", "14"]
 WORDS = [
@@ -40,7 +43,8 @@ def row(**columns: Any) -> dict[str, Any]:
 
 
 def index(**columns: Any) -> dict[str, Any]:
-    return index_rows([row(**columns)], [2026]).row(0, named=True)
+    given = row(**columns)
+    return index_rows([given], [bundle_of(given, NOTHING)], [2026]).row(0, named=True)
 
 
 def diagnostics(bundle: Bundle) -> dict[str, Any]:
@@ -50,7 +54,7 @@ def diagnostics(bundle: Bundle) -> dict[str, Any]:
 
 @pytest.mark.parametrize(
     "rows",
-    [index_rows([], []), index_rows([row()], [2026]), diagnostics_rows([], [], "x")],
+    [index_rows([], [], []), index_rows([row()], [Bundle("A")], [2026]), diagnostics_rows([], [], "x")],
     ids=["no trip", "a trip that tells nothing", "no diagnosis"],
 )
 def test_rows_have_the_columns_of_the_catalogue_in_its_order(rows: pl.DataFrame) -> None:
