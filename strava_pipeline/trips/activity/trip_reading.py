@@ -107,7 +107,7 @@ class Reading:
             self._merge()
             opened = readings.keys_used(self._scope.years, self._run.years)
             (listed, duplicates), rows = readings.counts(), readings.rows_by_year()
-        read, names = why.total(), self._keys.names
+        read, names, states = why.total(), self._keys.names, states_of(self._run, self._scope.years)
         return {
             table: TripsRead(
                 changed=saved,
@@ -122,7 +122,7 @@ class Reading:
                 deletions_refused=refused,
                 keys_used={str(place): opened.get(name, 0) for place, name in enumerate(names)} if opened else {},
                 keys_missing=sum(trips for name, trips in opened.items() if name not in names),
-                payloads_by_state=states_of(self._run, self._scope.years),
+                payloads_by_state=states,
             )
             for table, saved in self._saved.items()
         }
