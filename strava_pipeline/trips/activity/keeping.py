@@ -70,7 +70,8 @@ def save_trips(
 def _unchanged(rows: pl.DataFrame, before: pl.DataFrame, key: str) -> pl.DataFrame:
     """The keys of rows that are stored with the same content (apart from `fetched_at`)."""
     content = pl.struct(name for name in before.columns if name != "fetched_at").struct.json_encode().alias("content")
-    return rows.select(key, content).join(before.select(key, content), on=[key, "content"], how="semi")
+    known = rows.join(before, on=key, how="semi")
+    return known.select(key, content).join(before.select(key, content), on=[key, "content"], how="semi")
 
 
 def saved_trips(

@@ -4,6 +4,7 @@ import logging
 import logging.handlers
 import multiprocessing
 import os
+import signal
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -56,6 +57,7 @@ _work: list[Callable[[Any], Any]] = []  # of a process, set once when it starts
 
 def _begin(work: Callable[[Any], Any], logged: Any) -> None:
     _work[:] = [work]
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C, which a terminal sends to all, is the run's to handle
     logging.getLogger().addHandler(logging.handlers.QueueHandler(logged))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
