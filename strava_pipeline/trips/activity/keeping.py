@@ -28,7 +28,7 @@ from strava_pipeline.trips.activity.tables import TABLES
 _LOCK = "trip_rows"
 _NEWER = "gold.fetched_at < made.fetched_at"
 _MERGED = "trip_rows:"  # + table: a note of the newest file that the warehouse has merged
-MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
+MANY = 16  # files of a table; a run of each day makes one, a first reading one for 2,000 trips
 
 
 @dataclass(frozen=True, slots=True)

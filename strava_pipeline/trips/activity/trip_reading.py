@@ -39,7 +39,7 @@ from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, 
 
 READER = 1  # raised where the code reads or judges otherwise with the same thresholds: then all are read again
 BATCH = 2_000  # trips that are saved at once, in a file of their own: a second of work, which a kill loses
-GOES_ON = "What was read before is kept, and the next run goes on."
+WORTH_A_PROCESS = 5_000  # trips: two seconds of work; a process takes one to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,12 +80,12 @@ class TripsRead(Numbers):
         is_new = self.read or self.changed != SaveReport()
         listed = counted(self.listed, "trip")
         return sentence(
-            f"{listed} listed, {self.read} read" if is_new else f"nothing new in {listed}",
-            (self.read_new, f"{self.read_new} new"),
-            (self.read_changed, f"{self.read_changed} changed"),
-            (self.read_again, f"{self.read_again} again"),
-            (self.changed.deleted, f"{self.changed.deleted} gone"),
-            (self.keys_missing, f"{self.keys_missing} of a key that is no longer there, kept as read"),
+            f"{listed} listed, {self.read:,} read" if is_new else f"nothing new in {listed}",
+            (self.read_new, f"{self.read_new:,} new"),
+            (self.read_changed, f"{self.read_changed:,} changed"),
+            (self.read_again, f"{self.read_again:,} again"),
+            (self.changed.deleted, f"{self.changed.deleted:,} gone"),
+            (self.keys_missing, f"{self.keys_missing:,} of a key that is no longer there, kept as read"),
         )
 
 
@@ -175,8 +175,9 @@ class Reading:
         """What is due, measured; `answers` gets those of the router. A router is asked by this process alone."""
         measuring = Measuring(self._keys, self._settings.trip_limits)
         if self._settings.trips_osrm_url is None:
-            processes = min(self._settings.trips_processes, total // BATCH + 1)
-            yield from spread(measuring.of, _sealed(readings, source), processes, advice=GOES_ON)
+            processes = min(self._settings.trips_processes, total // WORTH_A_PROCESS + 1)
+            advice = "What was read before is kept, and the next run goes on."
+            yield from spread(measuring.of, _sealed(readings, source), processes, advice=advice)
             return
         with trip_routes(self._settings) as routes:
             for trips in _sealed(readings, source):

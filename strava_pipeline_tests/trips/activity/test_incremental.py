@@ -392,7 +392,7 @@ import sys
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.activity import operations, readings, trip_reading
 from strava_pipeline.verbs.options import context_without_run
-trip_reading.BATCH, readings._AT_ONCE = 1, 20
+trip_reading.BATCH, trip_reading.WORTH_A_PROCESS, readings._AT_ONCE = 1, 1, 20
 operations.read_trips(context_without_run(settings := Settings.load(first_year=2022)), settings, range(2022, 2027))
 """
 

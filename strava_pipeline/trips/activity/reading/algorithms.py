@@ -52,11 +52,9 @@ def decided_of_source(
             return
     shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
     decide = partial(_decide, url, limits, keys, sweep)
-    for batches in spread(decide, shares, min(processes, len(shares)), advice=AGAIN):
+    advice = "Nothing was changed; run it again with --processes 1."
+    for batches in spread(decide, shares, min(processes, len(shares)), advice=advice):
         yield from batches
-
-
-AGAIN = "Nothing was changed; run it again with --processes 1."
 
 
 def _decide(
