@@ -430,7 +430,7 @@ def test_a_killed_reading_goes_on_where_it_was(world: World, processes: int, mon
         held = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
         assert not [key for key in (NEW, OLD) if key.encode() in held]
     reader.kill()
-    reader.communicate()  # the processes that had its output are gone, too
+    reader.communicate(timeout=120)  # the processes that had its output are gone, too
     assert reader.returncode == -signal.SIGKILL
     saved = saved_trips(Lake(world.folder / "data"), TRIP_DIAGNOSTICS).height
     assert 300 - saved <= world.run().read <= 300 - saved + 20
@@ -440,7 +440,7 @@ def test_a_killed_reading_goes_on_where_it_was(world: World, processes: int, mon
 def test_a_killed_process_of_a_reading_ends_it_with_a_sentence_and_the_next_run_goes_on(world: World) -> None:
     reader = reader_at_work(world, 2)
     os.kill(int(its_processes(reader)[0].name), signal.SIGKILL)
-    _, told = reader.communicate()
+    _, told = reader.communicate(timeout=120)
     assert (reader.returncode, told.count("trip 299: user_feedback is undecryptable")) == (1, 1)
     assert re.search("ended from outside.*the next run goes on", told)
     assert 0 < world.run().read < 300
