@@ -145,6 +145,7 @@ class Settings(SourceSettings):
     trips_keys_file: AbsolutePath | None = own(None, alias="TRIPS_KEYS_FILE")
     trips_fernet_keys: SecretStr | None = own(None, alias="TRIPS_FERNET_KEYS")
     trips_keys_command: str | None = own(None, alias="TRIPS_KEYS_COMMAND", repr=False)  # may name a token
+    trips_processes: int = house(1, alias="TRIPS_PROCESSES", ge=1)
     trips_osrm_url: Url | None = house(None, alias="TRIPS_OSRM_URL")
     trips_geocoder_url: Url | None = house(None, alias="TRIPS_GEOCODER_URL")
     spreadsheet_path: Paths | None = own(None, alias="SPREADSHEET_PATH")

@@ -5,8 +5,9 @@ jobs         JOBS: its jobs, as plain records; is_used: whether it is set up
 keeping      merge: makes its tables again, in a rebuild
 assets       assets: Dagster's, with their checks
 schedules    schedules, sensors: what starts its runs
+facts        GROUPS: its facts, for `status`, the page of services, the API and `metrics`
 health       looks: the checks of `doctor`
-measures     GROUPS: its facts with measures, for `metrics`
+measures     GROUPS: facts with measures, for `metrics` alone
 intake       receivers: its part of the web intake
 demo         its part of `demo`
 pages        TEMPLATE, section: its part of the dashboard's page of trips

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from strava_pipeline.core.facts import Fact, Measure, ok
 from strava_pipeline.core.systems import parts
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.operations.facts import GROUPS, MEASURES, Group, measures_of
+from strava_pipeline.operations import facts
+from strava_pipeline.operations.facts import MEASURES, Group, measures_of
 from strava_pipeline.orchestrate.home import may_have_records
 from strava_pipeline.orchestrate.records import (
     RUNS_OF_FOLDER,
@@ -82,9 +83,9 @@ DAGSTER: dict[str, Group] = {"dagster": _dagster}
 def all_groups() -> dict[str, Group]:
     """Every group of measured facts, in the order in which they are shown."""
     of_systems = {name: group for each in parts("measures") for name, group in each.GROUPS.items()}
-    return {**GROUPS, **DAGSTER, **of_systems}
+    return {**facts.all_groups(), **DAGSTER, **of_systems}
 
 
 def all_measures() -> list[Measure]:
     """Every measure, in that order."""
-    return [*MEASURES, *measures_of(sys.modules[__name__], *parts("measures"))]
+    return [*MEASURES, *measures_of(sys.modules[__name__], *parts("facts"), *parts("measures"))]

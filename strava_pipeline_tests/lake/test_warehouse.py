@@ -1,7 +1,11 @@
 """lake.gold.warehouse: one writer, one transaction; a second process waits, a dead one leaves nothing behind."""
 
+import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
@@ -471,3 +475,18 @@ def test_an_interrupt_during_a_query_is_one_and_the_file_can_be_opened_again(lak
     command = [sys.executable, "-c", INTERRUPTED, str(lake.data_dir)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.stdout.splitlines() == ["interrupted, open again"] * 3 + ["[(0,)]"], done.stderr
+
+
+@pytest.mark.dear
+def test_an_interrupt_while_a_file_is_closed_is_one(tmp_path: Path) -> None:
+    def close_and_interrupt() -> None:
+        with sessions.instance(tmp_path / "spills") as own:
+            own.execute(f"ATTACH '{tmp_path / 'warehouse.duckdb'}' AS warehouse; SET wal_autocheckpoint = '10GB'")
+            own.execute("CREATE TABLE warehouse.words (word VARCHAR)")
+            for _ in range(40):  # what is still to be moved from the log into the file takes 0.3 s
+                own.execute("INSERT INTO warehouse.words SELECT random()::VARCHAR || random() FROM range(20000)")
+            threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGINT)).start()
+        time.sleep(PATIENCE)
+
+    with pytest.raises(KeyboardInterrupt):
+        close_and_interrupt()

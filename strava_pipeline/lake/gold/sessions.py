@@ -49,7 +49,7 @@ def instance(spills: Path) -> Iterator[duckdb.DuckDBPyConnection]:
     try:
         before = own.execute(f"SELECT {_SETTINGS}").fetchall()
         yield own
-        with suppress(duckdb.Error):  # such as a full disk: committed data stand in the file's log
+        with suppress(duckdb.Error), interruptible(own):  # such as a full disk: committed data stand in the file's log
             for (name,) in own.execute(_ATTACHED).fetchall():
                 own.execute(f'DETACH "{name}"')
             is_kept = not spills.exists() and own.execute(f"SELECT {_SETTINGS}").fetchall() == before

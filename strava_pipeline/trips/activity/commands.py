@@ -25,7 +25,15 @@ from strava_pipeline.trips.activity.options import (
     status_meanings,
     trip_batches,
 )
-from strava_pipeline.verbs.options import command_group, grouped
+from strava_pipeline.verbs.options import (
+    AllowShrink,
+    Verbose,
+    Years,
+    all_years,
+    command_group,
+    grouped,
+    typed_years,
+)
 from strava_pipeline.verbs.output import check_private, echo, emit, write_private
 
 if TYPE_CHECKING:
@@ -50,6 +58,32 @@ Html = Annotated[
     typer.Option(help="Write one page with charts and tracks (mode 0600) to this file.", show_default=False),
 ]
 PAGE_TRIPS = 500  # on one page; 500 of 80 points make some 30 MB
+
+
+@app.command("read")
+def read_(
+    *,
+    years: Years = None,
+    again: Annotated[bool, typer.Option("--again", help="Read all trips of these years, changed or not.")] = False,
+    allow_shrink: AllowShrink = False,
+    verbose: Verbose = False,
+) -> None:
+    """Read new and changed trips into the tables: of all years, or of --years."""
+    from strava_pipeline.core.years import years_of_runs
+    from strava_pipeline.environment.settings import Settings
+    from strava_pipeline.trips.activity.jobs import TRIPS_JOB
+    from strava_pipeline.trips.activity.reading.connect import trip_url
+    from strava_pipeline.trips.activity.tables import TRIP_INDEX
+    from strava_pipeline.verbs.run_report import Report, run_and_report
+
+    settings = Settings.load()
+    trip_url(settings)  # or there is nothing to read
+    chosen = typed_years(years, all_years(settings)) if years else all_years(settings)
+    config = {TRIP_INDEX.name: {"again": again, "allow_shrink": allow_shrink}}
+    report = Report()
+    with report.shown():
+        for several in years_of_runs(chosen):
+            run_and_report(settings, TRIPS_JOB, years=several, config=config, verbose=verbose, report=report)
 
 
 @app.command()

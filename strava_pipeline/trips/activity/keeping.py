@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
 
-import duckdb
 import polars as pl
 from polars.exceptions import PolarsError
 
@@ -26,14 +24,12 @@ from strava_pipeline.lake.gold.notes import MADE, note, notes
 from strava_pipeline.lake.gold.warehouse import Connection, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.sql import literal
 from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
 _NEWER = "gold.fetched_at < made.fetched_at"
 _MERGED = f"{MADE}trip_rows:"  # + table: up to which file
-_JOINING: dict[str, Any] = {"threads": 1, "preserve_insertion_order": False}
-MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
+MANY = 16  # files of a table; a run of each day makes one, a first reading one for 2,000 trips
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,8 @@ def save_trips(
 def _unchanged(rows: pl.DataFrame, before: pl.DataFrame, key: str) -> pl.DataFrame:
     """The keys of rows that are stored with the same content (apart from `fetched_at`)."""
     content = pl.struct(name for name in before.columns if name != "fetched_at").struct.json_encode().alias("content")
-    return rows.select(key, content).join(before.select(key, content), on=[key, "content"], how="semi")
+    known = rows.join(before, on=key, how="semi")
+    return known.select(key, content).join(before.select(key, content), on=[key, "content"], how="semi")
 
 
 def saved_trips(
@@ -130,7 +127,8 @@ def _columns_of(path: Path) -> list[str]:
 
 def _in_columns(path: Path, table: Table) -> pl.LazyFrame:
     there = _columns_of(path)
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False).select(
+    # of a column of keys that are not wanted the other columns aren't unpacked
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False, parallel="prefiltered").select(
         (pl.col(name) if name in there else pl.lit(None)).cast(kind).alias(name)
         for name, kind in table.polars_schema.items()
     )
@@ -187,24 +185,19 @@ def compact(lake: Lake) -> None:
 def _join(files: list[Path], table: Table) -> None:
     """One file, in the place of the newest, with the newest row of each key."""
     (key,) = table.key
-    columns = ", ".join(f'"{name}"' for name in table.polars_schema)
-    parts = []
-    for place, path in enumerate(files):
-        later = ", ".join(literal(each) for each in files[place + 1 :])
-        newer = f" WHERE {key} NOT IN (SELECT {key} FROM read_parquet([{later}]))" if later else ""
-        parts.append(f"SELECT {_typed(path, table)} FROM read_parquet({literal(path)}){newer}")
+    parts, seen = [], pl.Series(dtype=pl.String)
+    for path in reversed(files):
+        rows = _in_columns(path, table)
+        parts.append(rows.filter(~pl.col(key).is_in(seen.implode())))
+        seen = pl.concat([seen, _collected(rows.select(key), path)[key]])
     target = files[-1]
     joined = target.with_name(f".{target.name}.{token_hex(4)}.tmp")
     try:
-        with held(joined) as file, duckdb.connect(config=_JOINING) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute(
-                f"COPY (SELECT {columns} FROM ({' UNION ALL '.join(parts)})) TO {literal(joined)} "
-                "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 10_000, USE_TMP_FILE false)"
-            )
+        with held(joined) as file:
+            pl.concat(parts).sink_parquet(file, compression="zstd", row_group_size=10_000)  # a part of a file at a time
             os.fsync(file.fileno())
             joined.replace(target)
-    except duckdb.Error as error:
+    except (PolarsError, OSError) as error:
         joined.unlink(missing_ok=True)
         raise PipelineError(
             f"The files of {table.name} in {target.parent} can't be joined ({type(error).__name__})."
@@ -212,9 +205,3 @@ def _join(files: list[Path], table: Table) -> None:
     sync_folder(target.parent)
     for path in files[:-1]:
         path.unlink()
-
-
-def _typed(path: Path, table: Table) -> str:
-    there = _columns_of(path)
-    kinds = {column.name: column.kind.value.replace("JSON", "VARCHAR") for column in table.columns}
-    return ", ".join(f'"{name}"' if name in there else f'NULL::{kind} AS "{name}"' for name, kind in kinds.items())

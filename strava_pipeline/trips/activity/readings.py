@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import duckdb
 import polars as pl
 
-from strava_pipeline.core.errors import PipelineError, SourceError
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
@@ -25,6 +25,7 @@ from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.trips.activity.keeping import files_of, saved_trips
+from strava_pipeline.trips.activity.measuring import Due, Read
 from strava_pipeline.trips.activity.reading.columns import number, plain_json, trip_name
 from strava_pipeline.trips.activity.reading.connect import UNANSWERED, Answers
 from strava_pipeline.trips.activity.reading.read import sealed_hashes
@@ -37,7 +38,7 @@ from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 # enough to compare a million trips, the rest being on disk; where it isn't, _MORE
 _SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "48MB", "preserve_insertion_order": False}
 _MORE = "4GB"
-_VERSION = "1"  # of the tables in begin.sql
+_VERSION = "2"  # of the tables in begin.sql
 _AT_ONCE = 1_000  # trips: about 2 MB of plain columns
 TURNS = 30  # days in which the encrypted columns of all trips are compared as a whole
 _IDENTITY = ("id", "external_id", "start_time", "created_at", "location_count")
@@ -62,30 +63,6 @@ _READ = {
 }
 _KEPT = {"external_id": pl.String, "year": pl.Int32, "deleted": pl.Boolean}
 _ROUTES = {"external_id": pl.String, "asked": pl.Binary, "metres": pl.Float64}
-
-
-class Due(NamedTuple):
-    """A trip that has to be read. `is_stored`: its rows belong into the tables, in the partition `year`."""
-
-    id: str
-    listed: ListedTrip
-    name: str
-    year: int
-    is_stored: bool
-
-
-class Read(NamedTuple):
-    """What is known of a trip once it was read. `tried`: the keys, if none opened one of its columns."""
-
-    id: str
-    tried: str | None
-    opened: str | None
-    sealed: bytes
-    digest: bytes
-    stored: str
-    label: str | None
-    verdicts: str
-    is_answered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,8 +224,7 @@ class Readings:
             "SELECT trip_id IS NULL FROM listed GROUP BY trip_id HAVING trip_id IS NULL OR count(*) > 1 LIMIT 1"
         )
         if found:
-            what = "a trip without a usable id" if found[0][0] else "several trips with one id"
-            raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
+            raise source.ambiguous(is_unique=found[0][0])
 
     def _load(self, statement: str, frame: pl.DataFrame, values: Mapping[str, Any] | None = None) -> None:
         """Execute a statement that reads the frame as `$rows`."""

@@ -5,11 +5,11 @@ What is due is readings.py's. Positions stay in memory, a batch at a time.
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import polars as pl
 
@@ -23,35 +23,23 @@ from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.trips.activity.keeping import SaveReport, compact, merge, save_trips, saved_trips
-from strava_pipeline.trips.activity.reading.columns import plain_json, trip_name
-from strava_pipeline.trips.activity.reading.connect import (
-    UNANSWERED,
-    Answers,
-    Routes,
-    trip_keys,
-    trip_routes,
-    trip_source,
-    trip_url,
-)
+from strava_pipeline.trips.activity.measuring import Measured, Measuring, SealedTrip
+from strava_pipeline.trips.activity.processes import spread
+from strava_pipeline.trips.activity.reading.connect import Answers, trip_keys, trip_routes, trip_source, trip_url
 from strava_pipeline.trips.activity.reading.opening import file_mark
-from strava_pipeline.trips.activity.reading.read import OpenedTrip, read_rows, sealed_hash
-from strava_pipeline.trips.activity.reading.source import PLAIN, TripSource
-from strava_pipeline.trips.activity.readings import Read, Readings, Scope, opened_readings
+from strava_pipeline.trips.activity.reading.read import sealed_rows
+from strava_pipeline.trips.activity.reading.source import TripSource
+from strava_pipeline.trips.activity.readings import Readings, Scope, opened_readings
 from strava_pipeline.trips.activity.rules.bundle import State
-from strava_pipeline.trips.activity.rules.diagnosis import diagnose, diagnostics_rows, index_rows, replay_row
-from strava_pipeline.trips.activity.rules.replay import (
-    digest,
-    hash_of,
-    stored_verdict,
-    totals_of,
-    truth,
-)
+from strava_pipeline.trips.activity.rules.diagnosis import replay_row
+from strava_pipeline.trips.activity.rules.replay import hash_of, totals_of
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 
 READER = 1  # raised where the code reads or judges otherwise with the same thresholds: then all are read again
-BATCH = 1_000  # trips that are saved at once, in a file of their own: a second of work, which a kill loses
+BATCH = 2_000  # trips that are saved at once, in a file of their own: a second of work, which a kill loses
+WORTH_A_PROCESS = 5_000  # trips: two seconds of work; a process takes one to start
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +80,13 @@ class TripsRead(Numbers):
         is_new = self.read or self.changed != SaveReport()
         listed = counted(self.listed, "trip")
         return sentence(
-            f"{listed} listed, {self.read} read" if is_new else f"nothing new in {listed}",
-            (self.read_new, f"{self.read_new} new"),
-            (self.read_changed, f"{self.read_changed} changed"),
-            (self.read_again, f"{self.read_again} again"),
-            (self.changed.deleted, f"{self.changed.deleted} gone"),
-            (self.keys_missing, f"{self.keys_missing} of a key that is no longer there, kept as read"),
+            f"{listed} listed, {self.read:,} read" if is_new else f"nothing new in {listed}",
+            (self.read_new, f"{self.read_new:,} new"),
+            (self.read_changed, f"{self.read_changed:,} changed"),
+            (self.read_again, f"{self.read_again:,} again"),
+            (self.changed.deleted, f"{self.changed.deleted:,} gone"),
+            (self.keys_missing, f"{self.keys_missing:,} of a key that is no longer there, kept as read"),
         )
-
-
-class _Batch(NamedTuple):
-    """Trips that were read and not saved yet."""
-
-    indexed: list[pl.DataFrame]
-    diagnostics: list[pl.DataFrame]
-    read: list[Read]
-    answers: Answers
 
 
 class Reading:
@@ -115,7 +94,7 @@ class Reading:
 
     def __init__(self, run: RunContext, settings: Settings, scope: Scope) -> None:
         self._run, self._settings, self._scope = run, settings, scope
-        self._keys, self._limits = trip_keys(settings), thresholds()  # a run without keys ends before it begins
+        self._keys = trip_keys(settings)  # a run without keys ends before it begins
         self._salt = _salt(settings)
         self._saved = {TRIP_INDEX.name: SaveReport(), TRIP_DIAGNOSTICS.name: SaveReport()}
 
@@ -128,7 +107,7 @@ class Reading:
             self._merge()
             opened = readings.keys_used(self._scope.years, self._run.years)
             (listed, duplicates), rows = readings.counts(), readings.rows_by_year()
-        read, names = why.total(), self._keys.names
+        read, names, states = why.total(), self._keys.names, states_of(self._run, self._scope.years)
         return {
             table: TripsRead(
                 changed=saved,
@@ -143,7 +122,7 @@ class Reading:
                 deletions_refused=refused,
                 keys_used={str(place): opened.get(name, 0) for place, name in enumerate(names)} if opened else {},
                 keys_missing=sum(trips for name, trips in opened.items() if name not in names),
-                payloads_by_state=states_of(self._run, self._scope.years),
+                payloads_by_state=states,
             )
             for table, saved in self._saved.items()
         }
@@ -180,70 +159,40 @@ class Reading:
             return why
 
     def _read_due(self, readings: Readings, source: TripSource, total: int) -> None:
-        batch = _Batch([], [], [], {})
-        with trip_routes(self._settings) as routes, progressing(self._run.progress, "Reading trips", total) as advance:
-            for due in readings.due():
-                wanted = {trip.listed.key: trip for trip in due}
-                batch.answers.update(readings.answers([trip.name for trip in due]))
-                for opened in read_rows(source, self._keys, [trip.listed for trip in due]):
-                    self._add(batch, [(wanted[key], row, bundle) for key, row, bundle in opened], routes)
-                    advance(len(opened))
-                if len(batch.read) >= BATCH:
-                    self._save(readings, batch)
-                    batch = _Batch([], [], [], {})
-            self._save(readings, batch)
+        batch: list[Measured] = []
+        answers: Answers = {}
+        with progressing(self._run.progress, "Reading trips", total) as advance:
+            for measured in self._measured(readings, source, total, answers):
+                batch.append(measured)
+                advance(len(measured.read))
+                if sum(len(each.read) for each in batch) >= BATCH:
+                    self._save(readings, batch, answers)
+                    batch.clear()
+                    answers.clear()
+            self._save(readings, batch, answers)
 
-    def _add(self, batch: _Batch, trips: Sequence[OpenedTrip], routes: Routes) -> None:
-        """Measure, judge and decide on trips; what remains of them has no positions."""
-        bundles = [bundle for *_, bundle in trips]
-        diagnosed = diagnose(bundles, self._limits, routes(bundles, batch.answers))
-        stored = [trip for trip in zip(trips, diagnosed, strict=True) if trip[0][0].is_stored]
-        plain = [
-            plain_json({name: row[name] for name in PLAIN}) | {"external_id": trip_name(row)}
-            for (_, row, _), _ in stored
-        ]
-        partitions = {trip_name(row): due.year for (due, row, _), _ in stored}
-        batch.indexed.append(index_rows(plain, self._run.years))
-        found = [(trip.bundle, trip.diagnosis) for _, trip in stored]
-        batch.diagnostics.append(diagnostics_rows(found, partitions, self._limits.version))
-        decided = [
-            [trip.diagnosis["verdict"] for trip in diagnosed]
-            if version.full_name == self._limits.version
-            else [each.verdict for each in version.decide_all(bundles, [thresholds(version.full_name)])[0]]
-            for version in ALGORITHMS
-        ]
-        for (due, row, bundle), verdicts in zip(trips, zip(*decided, strict=True), strict=True):
-            decryption, (label, _) = bundle.decryption, truth(bundle)
-            is_locked = State.UNDECRYPTABLE in (
-                decryption.locations,
-                decryption.activity_distribution,
-                decryption.feedback,
-            )
-            opened = None if decryption.key_index is None else self._keys.names[decryption.key_index]
-            asked, _ = batch.answers.get(bundle.external_id, (None, None))
-            batch.read.append(
-                Read(
-                    due.id,
-                    ",".join(self._keys.names) if is_locked else None,
-                    opened,
-                    sealed_hash(row),
-                    digest(bundle),
-                    stored_verdict(bundle),
-                    label,
-                    ",".join(verdicts),
-                    asked != UNANSWERED,
-                )
-            )
-
-    def _save(self, readings: Readings, batch: _Batch) -> None:
-        """Save a batch, then note that it was read: killed in between, the next run reads it once more."""
-        if not batch.read:
+    def _measured(self, readings: Readings, source: TripSource, total: int, answers: Answers) -> Iterator[Measured]:
+        """What is due, measured; `answers` gets those of the router. A router is asked by this process alone."""
+        measuring = Measuring(self._keys, self._settings.trip_limits)
+        if self._settings.trips_osrm_url is None:
+            processes = min(self._settings.trips_processes, total // WORTH_A_PROCESS + 1)
+            advice = "What was read before is kept, and the next run goes on."
+            yield from spread(measuring.of, _sealed(readings, source), processes, advice=advice)
             return
-        index, diagnostics = pl.concat(batch.indexed), pl.concat(batch.diagnostics)
+        with trip_routes(self._settings) as routes:
+            for trips in _sealed(readings, source):
+                answers.update(readings.answers([due.name for due, _ in trips]))
+                yield measuring.of(trips, routes, answers)
+
+    def _save(self, readings: Readings, batch: Sequence[Measured], answers: Answers) -> None:
+        """Save a batch, then note that it was read: killed in between, the next run reads it once more."""
+        if not batch:
+            return
+        index, diagnostics = pl.concat(each.indexed for each in batch), pl.concat(each.diagnostics for each in batch)
         self._keep(TRIP_INDEX, index)
         self._keep(TRIP_DIAGNOSTICS, diagnostics)
         partitions = dict(diagnostics.select("external_id", "year").iter_rows())
-        readings.record(batch.read, partitions, batch.answers, self._salt)
+        readings.record([read for each in batch for read in each.read], partitions, answers, self._salt)
         self._merge()
 
     def _keep(self, table: Table, rows: pl.DataFrame, gone: Sequence[str] = ()) -> None:
@@ -274,6 +223,14 @@ class Reading:
         with writing(self._run.lake) as connection:
             merge(connection, self._run.lake)
         compact(self._run.lake)
+
+
+def _sealed(readings: Readings, source: TripSource) -> Iterator[list[SealedTrip]]:
+    """The rows of what is due, in batches; one that is gone is left out."""
+    for due in readings.due():
+        wanted = {trip.listed.key: trip for trip in due}
+        for rows in sealed_rows(source, [trip.listed for trip in due]):
+            yield [(wanted[key], row) for key, row in rows]
 
 
 def _salt(settings: Settings) -> str:

@@ -1,14 +1,18 @@
 """The trips in Dagster: rows by year, whichever runs made them; what stops, what warns, and what is published."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from strava_pipeline.core.errors import MissingSettingsError, SourceError
+from strava_pipeline.operations.facts import facts
 from strava_pipeline.trips.activity.keeping import saved_trips
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
+from strava_pipeline.verbs.trips import trips
 from strava_pipeline_tests.trips.activity.sources import LOST, OLD, points, sealed, telling_trips
 from strava_pipeline_tests.trips.activity.world import YEARS, Trips, ride, trips_world
 
@@ -182,3 +186,21 @@ def test_a_replay_is_a_row_for_each_version_and_stays_as_it_is(world: Trips) -> 
     (row,) = saved_trips(world.rig.lake, TRIP_REPLAY).to_dicts()
     assert (row["algorithm"], row["trips"], row["labelled"]) == ("cycling-2026.1", 3, 2)
     assert world.rig.gold("SELECT trips, better + same + worse + changed FROM trip_replay") == [(3, 3)]
+
+
+def test_a_command_reads_trips_again_where_asked_and_status_counts_them(
+    world: Trips, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in world.rig.settings.environ().items():
+        monkeypatch.setenv(name, value)
+
+    def typed(*words: str) -> str:
+        said = CliRunner().invoke(trips, ["activity", "read", *words])
+        assert said.exit_code == 0, said.output
+        return said.stdout
+
+    assert "3 trips listed, 3 read" in typed()
+    assert "nothing new in 3 trips" in typed("--years", "2022-2024")
+    assert "3 trips listed, 1 read; 1 again" in typed("--again", "--years", "2023")
+    told = facts(world.rig.settings, datetime.now(UTC))
+    assert [fact.text for fact in told if fact.name == "activity trips"] == ["3 trips: 3 rejected"]

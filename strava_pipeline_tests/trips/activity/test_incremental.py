@@ -26,7 +26,7 @@ from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.copied import find, lost_files
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.trips.activity import readings, trip_reading
+from strava_pipeline.trips.activity import measuring, readings, trip_reading
 from strava_pipeline.trips.activity.keeping import MANY, files_of, saved_trips
 from strava_pipeline.trips.activity.operations import TripsRead, read_trips, replay_trips
 from strava_pipeline.trips.activity.reading.connect import trip_keys
@@ -252,7 +252,8 @@ def test_a_key_that_is_no_longer_there_changes_no_trip_and_is_told(world: World)
 
 def test_other_thresholds_read_all_of_the_years_again(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     world.run()
-    monkeypatch.setattr(trip_reading, "thresholds", lambda *_: thresholds().with_values({"min_points": 3}))
+    for module in (trip_reading, measuring):
+        monkeypatch.setattr(module, "thresholds", lambda *_: thresholds().with_values({"min_points": 3}))
     assert world.run(2022).read_again == 1
     assert world.run().read_again == 4
     world.check_whole()
@@ -391,27 +392,58 @@ import sys
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.trips.activity import operations, readings, trip_reading
 from strava_pipeline.verbs.options import context_without_run
-trip_reading.BATCH, readings._AT_ONCE = 1, 20
+trip_reading.BATCH, trip_reading.WORTH_A_PROCESS, readings._AT_ONCE = 1, 1, 20
 operations.read_trips(context_without_run(settings := Settings.load(first_year=2022)), settings, range(2022, 2027))
 """
 
 
-def test_a_killed_reading_goes_on_where_it_was(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(readings, "_AT_ONCE", 20)
+def reader_at_work(world: World, processes: int) -> "subprocess.Popen[str]":
+    """A process that has read some of 300 trips."""
     world.rows = {number: a_ride(number) for number in range(1, 301)}
+    world.rows[299]["user_feedback"] = "no token"
     world.write()
     settings = world.settings()
     environment = os.environ | {
         "TRIPS_SOURCE": world.url, "TRIPS_KEYS_FILE": str(settings.trips_keys_file), "STRAVA_DATA_DIR": str(settings.data_dir),
+        "TRIPS_PROCESSES": str(processes),
     }  # fmt: skip
-    lake = Lake(settings.data_dir)
-    reader = subprocess.Popen([sys.executable, "-c", KILLED], env=environment)
-    while reader.poll() is None and len(files_of(lake, TRIP_DIAGNOSTICS)) < 3:
+    reader = subprocess.Popen([sys.executable, "-c", KILLED], env=environment, stderr=subprocess.PIPE, text=True)
+    while reader.poll() is None and len(files_of(Lake(settings.data_dir), TRIP_DIAGNOSTICS)) < 3:
         time.sleep(0.01)
+    return reader
+
+
+def its_processes(reader: "subprocess.Popen[str]") -> list[Path]:
+    """Of the processes that read trips for it, their folders in /proc."""
+    children = Path(f"/proc/{reader.pid}/task/{reader.pid}/children").read_text().split()
+    folders = [Path("/proc", child) for child in children]
+    return [folder for folder in folders if b"spawn_main" in (folder / "cmdline").read_bytes()]
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_killed_reading_goes_on_where_it_was(world: World, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(readings, "_AT_ONCE", 20)
+    reader = reader_at_work(world, processes)
+    helping = its_processes(reader)
+    assert len(helping) == (processes if processes > 1 else 0)
+    for folder in helping:
+        held = (folder / "environ").read_bytes() + (folder / "cmdline").read_bytes()
+        assert not [key for key in (NEW, OLD) if key.encode() in held]
     reader.kill()
-    assert reader.wait() == -signal.SIGKILL
-    saved = saved_trips(lake, TRIP_DIAGNOSTICS).height
+    reader.communicate(timeout=120)  # the processes that had its output are gone, too
+    assert reader.returncode == -signal.SIGKILL
+    saved = saved_trips(Lake(world.folder / "data"), TRIP_DIAGNOSTICS).height
     assert 300 - saved <= world.run().read <= 300 - saved + 20
+    world.check_whole()
+
+
+def test_a_killed_process_of_a_reading_ends_it_with_a_sentence_and_the_next_run_goes_on(world: World) -> None:
+    reader = reader_at_work(world, 2)
+    os.kill(int(its_processes(reader)[0].name), signal.SIGKILL)
+    _, told = reader.communicate(timeout=120)
+    assert (reader.returncode, told.count("trip 299: user_feedback is undecryptable")) == (1, 1)
+    assert re.search("ended from outside.*the next run goes on", told)
+    assert 0 < world.run().read < 300
     world.check_whole()
 
 

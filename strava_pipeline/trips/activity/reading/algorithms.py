@@ -6,19 +6,18 @@ result is the same on any number of cores. A program gets a bundle a line, as `e
 error repeats an answer, which may hold positions.
 """
 
-import multiprocessing
 import shlex
 import subprocess
 import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
+from functools import partial
 from queue import Empty, Queue
 
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.json_values import json_bytes, parse_json
 from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.trips.activity.processes import spread
 from strava_pipeline.trips.activity.reading.keys import KeyRing
 from strava_pipeline.trips.activity.reading.opening import open_source
 from strava_pipeline.trips.activity.reading.read import in_order, read_bundles
@@ -52,34 +51,15 @@ def decided_of_source(
             yield from (sweep.decide(batch) for batch in read_bundles(source, keys, filters))
             return
     shares = [order[place : place + SHARE] for place in range(0, len(order), SHARE)]
-    with ProcessPoolExecutor(
-        min(processes, len(shares)),
-        multiprocessing.get_context("spawn"),
-        _begin,
-        ((url, limits, keys, sweep),),
-    ) as pool:
-        try:
-            for batches in pool.map(_decide, shares):
-                yield from batches
-        except BrokenProcessPool:
-            raise PipelineError(
-                "A process that replayed trips was ended from outside (out of memory?). Nothing was changed; "
-                "run it again with --processes 1."
-            ) from None
-        finally:
-            pool.shutdown(cancel_futures=True)
+    decide = partial(_decide, url, limits, keys, sweep)
+    advice = "Nothing was changed; run it again with --processes 1."
+    for batches in spread(decide, shares, min(processes, len(shares)), advice=advice):
+        yield from batches
 
 
-_Job = tuple[str, TripLimits, KeyRing, Sweep]
-_job: list[_Job] = []  # of this process, set once when it starts
-
-
-def _begin(job: _Job) -> None:
-    _job[:] = [job]
-
-
-def _decide(share: Sequence[ListedTrip]) -> list[DecidedBatch]:
-    ((url, limits, keys, sweep),) = _job
+def _decide(
+    url: str, limits: TripLimits, keys: KeyRing, sweep: Sweep, share: Sequence[ListedTrip]
+) -> list[DecidedBatch]:
     with open_source(url, limits) as source:
         return [sweep.decide(batch) for batch in read_bundles(source, keys, order=share)]
 

@@ -10,11 +10,12 @@ import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import Enum
 from itertools import islice
 from typing import Any
 
 from strava_pipeline.core.batches import batches
-from strava_pipeline.core.errors import MisuseError, SourceError
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.core.process import without_garbage_collection
@@ -40,14 +41,21 @@ from strava_pipeline.trips.activity.reading.source import (
 )
 from strava_pipeline.trips.activity.rules.bundle import Bundle, State, entry_comment
 
-_NO_KEY = object()
 log = logging.getLogger(__name__)
 
 BATCH_POINTS = (
     50_000  # points in memory at once: some 50 MB as Python objects; more would overflow the processor's cache
 )
-SMALL_BATCH_POINTS = 20_000  # in a run, whose memory other things share
-TOO_LARGE = object()  # instead of a column's content; it isn't a token
+SEALED_BYTES = 4_000_000  # of a batch in a run, whose memory other things share: some 20,000 points
+
+
+class Unread(Enum):
+    """Instead of a column's content; it isn't a token."""
+
+    TOO_LARGE = "too large"
+
+
+TOO_LARGE = Unread.TOO_LARGE
 _FAILED = {
     State.UNDECRYPTABLE: "is undecryptable: no key opens it, or it is no token",
     State.MALFORMED: "is malformed: it decrypts, but not to JSON of its type",
@@ -77,29 +85,34 @@ def read_bundles(
     column. Raises SourceError.
     """
     chosen = in_order(source, filters) if order is None else order
-    yield from batched((bundle for *_, bundle in _opened(source, keys, filters, chosen)), batch_points)
+    yield from batched(_opened(source, keys, filters, chosen), batch_points)
 
 
-OpenedTrip = tuple[Any, dict[str, Any], Bundle]
-"""The key of a trip, its row as it is, and its bundle."""
+def sealed_rows(source: TripSource, order: Sequence[ListedTrip]) -> Iterator[list[tuple[Any, dict[str, Any]]]]:
+    """The rows of these trips as they are, each with its key, in batches; a row that is gone is left out."""
+    yield from batches(_sealed(source, order, (*PLAIN, *ENCRYPTED)), _sealed_bytes, SEALED_BYTES)
 
 
-def read_rows(source: TripSource, keys: KeyRing, order: Sequence[ListedTrip]) -> Iterator[list[OpenedTrip]]:
-    """Like `read_bundles`, each bundle with its row; a row that is gone is left out."""
-    opened = _opened(source, keys, Filters(), order)
-    yield from batches(opened, lambda trip: max(1, len(trip[2].locations)), SMALL_BATCH_POINTS)
+def _sealed(
+    source: TripSource, order: Sequence[ListedTrip], columns: Sequence[str]
+) -> Iterator[tuple[Any, dict[str, Any]]]:
+    for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
+        rows = _rows(source, portion.keys, columns, portion)
+        yield from ((key, rows[key]) for key in portion.keys if key in rows)
+
+
+def _sealed_bytes(trip: tuple[Any, Mapping[str, Any]]) -> int:
+    return sum(len(token) for name in ENCRYPTED if isinstance(token := trip[1][name], str | bytes))
 
 
 def sealed_hashes(source: TripSource, order: Sequence[ListedTrip]) -> Iterator[tuple[Any, bytes]]:
     """Each trip's key, and the hash of its encrypted columns as they are."""
-    for portion in _measured(source, portions(order, source.rows_at_once, source.points_at_once)):
-        for key, row in _rows(source, portion.keys, ("id", *ENCRYPTED), portion).items():
-            yield key, sealed_hash(row)
+    return ((key, sealed_hash(row)) for key, row in _sealed(source, order, ("id", *ENCRYPTED)))
 
 
 def sealed_hash(row: Mapping[str, Any]) -> bytes:
     """The hash of a row's encrypted columns; it doesn't depend on the type that the source gives them."""
-    whole = hashlib.md5(usedforsecurity=False)
+    whole = hashlib.sha256()  # which processors compute in half the time of MD5
     for name in ENCRYPTED:
         token = token_bytes(row[name])
         whole.update(b"%d:" % (-1 if token is None else len(token)) + (token or b""))
@@ -151,20 +164,13 @@ def in_order(source: TripSource, filters: Filters = Filters()) -> list[ListedTri
     """The trips that pass the plain filters, latest first. Raises SourceError, also if ids are not unique."""
     listed = list(source.listed(filters))
     times = Counter(entry.key for entry in listed)
-    ambiguous = next(
-        (key for key, count in times.items() if count > 1 or key is None or isinstance(key, bytes)), _NO_KEY
-    )
-    if ambiguous is not _NO_KEY:
-        what = (
-            "several trips with one id"
-            if ambiguous is not None and times[ambiguous] > 1
-            else "a trip without a usable id"
-        )
-        raise SourceError(f"{source.name} has {what}: nothing tells them apart. Make id unique and not null.")
+    for key, count in times.items():
+        if count > 1 or key is None or isinstance(key, bytes):
+            raise source.ambiguous(is_unique=key is None or count == 1)
     return sorted(listed, key=_age, reverse=True)
 
 
-def _opened(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[OpenedTrip]:
+def _opened(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence[ListedTrip]) -> Iterator[Bundle]:
     left = len(order) if filters.limit is None else filters.limit
     if not filters.needs_feedback:
         order = order[:left]
@@ -176,20 +182,19 @@ def _opened(source: TripSource, keys: KeyRing, filters: Filters, order: Sequence
             decrypted = dict(islice(_with_feedback(source, keys, filters, portion), left))
         columns = [name for name in ENCRYPTED if not (filters.needs_feedback and name == FEEDBACK)]
         rows = _rows(source, list(decrypted), (*PLAIN, *columns), portion)
-        found = [(key, rows[key], ready) for key, ready in decrypted.items() if key in rows]
+        found = [(rows[key], ready) for key, ready in decrypted.items() if key in rows]
         left -= len(found)
         with without_garbage_collection():
-            opened = [
-                (
-                    key,
-                    row,
-                    bundle_of(
-                        row, ready | {name: _column(name, row[name], row["id"], keys, source) for name in columns}
-                    ),
-                )
-                for key, row, ready in found
-            ]
+            opened = [open_trip(row, keys, source.limits, ready) for row, ready in found]
         yield from opened
+
+
+def open_trip(
+    row: Mapping[str, Any], keys: KeyRing, limits: TripLimits, decrypted: Mapping[str, Column] = {}
+) -> Bundle:
+    """The bundle of a row; `decrypted`: its encrypted columns that were decrypted before, by name."""
+    wanted = [name for name in ENCRYPTED if name not in decrypted]
+    return bundle_of(row, {**decrypted, **{name: _column(name, row, keys, limits) for name in wanted}})
 
 
 def _with_feedback(
@@ -198,7 +203,7 @@ def _with_feedback(
     """The trips whose feedback passes the filters, with that column decrypted."""
     rows = _rows(source, portion.keys, ("id", FEEDBACK), portion)
     for key, row in ((key, rows[key]) for key in portion.keys if key in rows):
-        feedback = _column(FEEDBACK, row[FEEDBACK], row["id"], keys, source)
+        feedback = _column(FEEDBACK, row, keys, source.limits)
         comments = {entry_comment(entry) for entry in feedback.value}
         if feedback.value and (not filters.comments or not comments.isdisjoint(filters.comments)):
             yield key, {FEEDBACK: feedback}
@@ -241,9 +246,10 @@ def _rows(
     return found
 
 
-def _column(name: str, content: Any, trip: Any, keys: KeyRing, source: TripSource) -> Column:
-    if content is TOO_LARGE or (isinstance(content, str | bytes) and len(content) > source.limits.column_bytes):
-        log.warning("trip %s: %s %s.", trip, name, source.limits.exceeded)
+def _column(name: str, row: Mapping[str, Any], keys: KeyRing, limits: TripLimits) -> Column:
+    content, trip = row[name], row["id"]
+    if content is TOO_LARGE or (isinstance(content, str | bytes) and len(content) > limits.column_bytes):
+        log.warning("trip %s: %s %s.", trip, name, limits.exceeded)
         return read_column(name, TOO_LARGE, ())
     column = read_column(name, content, keys.keys)
     if column.state in _FAILED:

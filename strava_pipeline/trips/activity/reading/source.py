@@ -142,6 +142,11 @@ class TripSource(ABC):
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def ambiguous(self, *, is_unique: bool) -> SourceError:
+        """The error for a trip whose id is not unique, or else unusable."""
+        what = "a trip without a usable id" if is_unique else "several trips with one id"
+        return SourceError(f"{self.name} has {what}: nothing tells them apart. Make id unique and not null.")
+
     @staticmethod
     def _paged(page: Callable[[Any], list[tuple[Any, ...]]]) -> Iterator[Page]:
         """The pages of `page(key)`: up to PAGE rows (key, key as JSON, id, hash) from this key on, or from the first one.

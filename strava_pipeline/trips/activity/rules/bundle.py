@@ -121,8 +121,17 @@ class Bundle:
 
 def exported(held: "Bundle | Summary | Decryption") -> dict[str, Any]:
     """The fields by their names in an export, such as distanceMeters."""
-    words = {each.name: each.name.split("_") for each in fields(held)}
-    return {first + "".join(map(str.title, rest)): getattr(held, name) for name, (first, *rest) in words.items()}
+    return {exported_name: getattr(held, name) for name, exported_name in _EXPORTED[type(held)].items()}
+
+
+def _exported_name(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(map(str.title, rest))
+
+
+_EXPORTED = {
+    kind: {each.name: _exported_name(each.name) for each in fields(kind)} for kind in (Bundle, Summary, Decryption)
+}
 
 
 def entry_comment(entry: Any) -> str | None:

@@ -15,7 +15,6 @@ import polars as pl
 
 from strava_pipeline.core.json_values import finite_number, format_instant, json_bytes, parse_instant
 from strava_pipeline.core.rows import frame
-from strava_pipeline.core.years import YearRange
 from strava_pipeline.trips.activity.rules.bundle import Bundle, entry_comment, exported
 from strava_pipeline.trips.activity.rules.explanation import Flip, flip_text, nearest_flip
 from strava_pipeline.trips.activity.rules.metrics import metrics_rows
@@ -28,11 +27,17 @@ from strava_pipeline.trips.activity.tables import METRICS, TRIP_DIAGNOSTICS, TRI
 
 @dataclass(frozen=True, slots=True)
 class Diagnosed:
-    """A trip, its JSON diagnosis, and the sentence about the change that would flip its verdict."""
+    """A trip, its decision, and its JSON diagnosis."""
 
     bundle: Bundle
+    decision: Decision
     diagnosis: Mapping[str, Any]
-    flip: str
+    thresholds: Thresholds
+
+    @property
+    def flip(self) -> str:
+        """The sentence about the change that would flip the verdict."""
+        return flip_text(self.decision, nearest_flip(self.decision, self.thresholds), self.thresholds)
 
 
 def diagnose(
@@ -52,7 +57,7 @@ def _diagnosed(
     decision = judge(bundle.decryption.locations, metrics, thresholds)
     flip = nearest_flip(decision, thresholds)
     diagnosis = trip_diagnosis(bundle, metrics, decision, flip, replayed(bundle, decision, statuses))
-    return Diagnosed(bundle, diagnosis, flip_text(decision, flip, thresholds))
+    return Diagnosed(bundle, decision, diagnosis, thresholds)
 
 
 FORMAT = "activity-trip-diagnosis/1"
@@ -241,34 +246,29 @@ def _summary(logs: list[dict[str, Any]]) -> dict[str, Any]:
 TRIPS = "trips"  # the source of these rows, as `strava` is of activities
 
 
-def partition_of(row: Mapping[str, Any], years: YearRange) -> int:
-    """The partition of a trip: the year in UTC of its start, else of its creation; the newest without either."""
-    year = year_of(row)
-    return years.newest if year is None else years.clamp(year)
-
-
 def year_of(row: Mapping[str, Any]) -> int | None:
     """The year in UTC of a trip's start, else of its creation; None without either."""
     candidates = (_instant(row.get("start_time")), _instant(row.get("created_at")))
     return next((moment.year for moment in candidates if moment is not None), None)
 
 
-def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFrame:
-    """The plain columns of trips from the source, each with its `external_id`, for `trip_index`."""
-    extras = [extra if isinstance(extra, Mapping) else {} for extra in (row["extra_properties"] for row in rows)]
+def index_rows(rows: Sequence[Mapping[str, Any]], bundles: Sequence[Bundle], partitions: list[int]) -> pl.DataFrame:
+    """Trips for `trip_index`; `rows`: their id, CODES and creation as in the source."""
+    extras = [extra if isinstance(extra, Mapping) else {} for extra in (bundle.extra_properties for bundle in bundles)]
+    reported = [bundle.summary for bundle in bundles]
     return frame(
         {
-            "external_id": [row["external_id"] for row in rows],
+            "external_id": [bundle.external_id for bundle in bundles],
             "source": [TRIPS] * len(rows),
-            "year": [partition_of(row, years) for row in rows],
+            "year": partitions,
             "trip_id": [str(row["id"]) for row in rows],
-            "distance_m": [finite_number(row["distance_meters"]) for row in rows],
-            "started_at": [_instant(row["start_time"]) for row in rows],
-            "ended_at": [_instant(row["end_time"]) for row in rows],
-            "duration_s": [finite_number(row["duration_seconds"]) for row in rows],
-            "location_count": [_whole(row["location_count"]) for row in rows],
+            "distance_m": [finite_number(each.distance_meters) for each in reported],
+            "started_at": [_instant(each.start_time) for each in reported],
+            "ended_at": [_instant(each.end_time) for each in reported],
+            "duration_s": [finite_number(each.duration_seconds) for each in reported],
+            "location_count": [_whole(each.location_count) for each in reported],
             "created_at": [_instant(row["created_at"]) for row in rows],
-            **{name: [shown_code(row[name]) for row in rows] for name in _CODES},
+            **{name: [shown_code(row[name]) for row in rows] for name in CODES},
             "algorithm_version": [_version(extra.get("algorithm_version")) for extra in extras],
             "recording_trigger": [shown_code(extra.get("recording_trigger")) for extra in extras],
         },
@@ -276,23 +276,17 @@ def index_rows(rows: Sequence[Mapping[str, Any]], years: YearRange) -> pl.DataFr
     )
 
 
-_CODES = ("platform", "status", "review_status", "rejection_reason", "activity_type")
+CODES = ("platform", "status", "review_status", "rejection_reason", "activity_type")
 
 
-def diagnostics_rows(
-    diagnosed: Sequence[tuple[Bundle, Mapping[str, Any]]], partitions: Mapping[str, int], thresholds_version: str
-) -> pl.DataFrame:
-    """Trips with their objects of the JSON diagnosis, for `trip_diagnostics`; `partitions` by external id.
-
-    One without a partition got its external id since these were listed; the next run includes it.
-    """
-    diagnosed = [trip for trip in diagnosed if trip[0].external_id in partitions]
-    bundles = [bundle for bundle, _ in diagnosed]
-    found = [diagnosis for _, diagnosis in diagnosed]
+def diagnostics_rows(diagnosed: Sequence[Diagnosed], partitions: list[int], thresholds_version: str) -> pl.DataFrame:
+    """Trips with their objects of the JSON diagnosis, for `trip_diagnostics`."""
+    bundles = [trip.bundle for trip in diagnosed]
+    found = [trip.diagnosis for trip in diagnosed]
     values: dict[str, list[Any]] = {
         "external_id": [bundle.external_id for bundle in bundles],
         "source": [TRIPS] * len(bundles),
-        "year": [partitions[bundle.external_id] for bundle in bundles],
+        "year": partitions,
         "locations_state": [bundle.decryption.locations.value for bundle in bundles],
         "activity_distribution_state": [bundle.decryption.activity_distribution.value for bundle in bundles],
         "feedback_state": [bundle.decryption.feedback.value for bundle in bundles],

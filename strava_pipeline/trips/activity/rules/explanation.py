@@ -5,8 +5,8 @@ flipped by one number.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from strava_pipeline.core.json_values import number_text
 from strava_pipeline.trips.activity.rules.text import beside_limit, limit_text, unit_of
@@ -20,8 +20,7 @@ _WITHIN = {">": "≤", "<": "≥"}
 _UNITS = (("_kmh", "km/h"), ("_m", "m"), ("_s", "s"))
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One number moved to the other side of its limit; `relative_change` in parts of the limit, None if that is 0."""
 
     rule: str
@@ -40,7 +39,7 @@ class Flip:
 
     def as_json(self) -> dict[str, Any]:
         """The flip in a diagnosis."""
-        return {"to": self.to, "changes": [asdict(change) for change in self.changes]}
+        return {"to": self.to, "changes": [change._asdict() for change in self.changes]}
 
 
 def nearest_flip(decision: Decision, thresholds: Thresholds) -> Flip | None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from strava_pipeline.core.errors import SourceError
 from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import TripLimits
+from strava_pipeline.trips.activity.measuring import Measuring
 from strava_pipeline.trips.activity.reading import algorithms
 from strava_pipeline.trips.activity.reading.algorithms import decided_of_source
 from strava_pipeline.trips.activity.reading.opening import open_source
@@ -88,7 +90,7 @@ def test_a_source_that_vanished_is_told_of(source: str) -> None:
 
 @pytest.mark.parametrize("processes", [1, 8])
 def test_few_trips_start_no_process(source: str, processes: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(algorithms, "ProcessPoolExecutor", None)
+    monkeypatch.setattr(algorithms, "spread", None)
     assert len(replayed(source, processes=processes).trips) == 28
 
 
@@ -123,7 +125,6 @@ def test_what_stored_statuses_mean_is_taken_along(tmp_path: Path) -> None:
 
 
 def test_keys_do_not_stand_in_what_is_handed_to_other_processes_as_text() -> None:
-    work: algorithms._Job = ("sqlite:///x", TripLimits(), RING, Sweep(ALGORITHM, {BASELINE: thresholds()}))
-    told = repr(work)
+    told = repr(partial(print, RING, Measuring(RING, TripLimits())))
     assert NEW not in told
     assert OLD not in told

@@ -6,14 +6,15 @@ from typing import Any
 import polars as pl
 import pytest
 
-from strava_pipeline.core.years import YearRange
+from strava_pipeline.trips.activity.reading.columns import Column, bundle_of
+from strava_pipeline.trips.activity.reading.source import ENCRYPTED
 from strava_pipeline.trips.activity.rules.bundle import Bundle, Decryption, State
 from strava_pipeline.trips.activity.rules.diagnosis import (
     diagnose,
     diagnostics_rows,
     index_rows,
-    partition_of,
     replay_row,
+    year_of,
 )
 from strava_pipeline.trips.activity.rules.replay import BASELINE, Sweep
 from strava_pipeline.trips.activity.rules.text import FREE_TEXT
@@ -22,7 +23,7 @@ from strava_pipeline.trips.activity.rules.verdict import find_algorithm
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
 from strava_pipeline_tests.trips.activity.rules.made import point, ride, trip
 
-YEARS = YearRange(2022, 2026)
+NOTHING = dict.fromkeys(ENCRYPTED, Column([], State.ABSENT))
 CODES = ["accepted", "needs_review", "too-short", "gps.noise", "A", "x" * 40]
 VERSIONS = ["v0.7.0", "0.7.0", "2026.1", "1.2.3-rc.1", "14"]
 WORDS = [
@@ -42,18 +43,18 @@ def row(**columns: Any) -> dict[str, Any]:
 
 
 def index(**columns: Any) -> dict[str, Any]:
-    return index_rows([row(**columns)], YEARS).row(0, named=True)
+    given = row(**columns)
+    return index_rows([given], [bundle_of(given, NOTHING)], [2026]).row(0, named=True)
 
 
 def diagnostics(bundle: Bundle) -> dict[str, Any]:
-    (found,) = diagnose([bundle], thresholds())
-    rows = diagnostics_rows([(bundle, found.diagnosis)], {bundle.external_id: 2026}, thresholds().version)
+    rows = diagnostics_rows(diagnose([bundle], thresholds()), [2026], thresholds().version)
     return rows.row(0, named=True)
 
 
 @pytest.mark.parametrize(
     "rows",
-    [index_rows([], YEARS), index_rows([row()], YEARS), diagnostics_rows([], {}, "x")],
+    [index_rows([], [], []), index_rows([row()], [Bundle("A")], [2026]), diagnostics_rows([], [], "x")],
     ids=["no trip", "a trip that tells nothing", "no diagnosis"],
 )
 def test_rows_have_the_columns_of_the_catalogue_in_its_order(rows: pl.DataFrame) -> None:
@@ -72,18 +73,18 @@ def test_rows_have_the_columns_of_the_catalogue_in_its_order(rows: pl.DataFrame)
         (None, "2023-07-01", 2023),
         ("in the morning", "2023-07-01", 2023),
         (float("nan"), "2023-07-01", 2023),
-        (None, None, 2026),
-        ("", "never", 2026),
-        ("1999-01-01T00:00:00Z", "2025-01-01T00:00:00Z", 2022),
-        ("2999-01-01T00:00:00Z", "2025-01-01T00:00:00Z", 2026),
-        (0, None, 2022),
+        (None, None, None),
+        ("", "never", None),
+        ("1999-01-01T00:00:00Z", "2025-01-01T00:00:00Z", 1999),
+        (0, None, 1970),
         (-1e15, "2025-01-01T00:00:00Z", 2025),  # no year has it
         (1e300, "2025-01-01T00:00:00Z", 2025),
     ],
 )
-def test_a_trip_belongs_to_the_utc_year_of_its_start_else_its_creation(start: Any, created: Any, year: int) -> None:
-    assert partition_of({"start_time": start, "created_at": created}, YEARS) == year
-    assert index(start_time=start, created_at=created)["year"] == year
+def test_a_trip_belongs_to_the_utc_year_of_its_start_else_its_creation(
+    start: Any, created: Any, year: int | None
+) -> None:
+    assert year_of({"start_time": start, "created_at": created}) == year
 
 
 @pytest.mark.parametrize("name", ["platform", "status", "review_status", "rejection_reason", "activity_type"])
