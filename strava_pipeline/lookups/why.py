@@ -1,0 +1,241 @@
+"""Why a declared number is what it is: the rows that count, those that don't with their reasons, and each service's own number.
+
+The number is the aggregate over the rows: both are made of one declaration (core/declared_numbers.py) and one selection.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Any
+
+from strava_pipeline.core.declared_numbers import DeclaredNumber
+from strava_pipeline.core.sources import FILE
+from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.sql import literal, sql
+from strava_pipeline.lookups.activity_list import CONDITIONS, Selection, literal_of
+from strava_pipeline.lookups.rows import Values, rows_by
+
+ROWS = 50  # of a page
+_SHOWN = 20  # rows of a reason
+_PERIOD = ("first_on", "last_on")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Activities with one reason.
+
+    Args:
+        reason: as a key; `REASONS` has the words.
+        activities: how many.
+        value: what they would contribute, or contribute more than a service says, as far as it is known.
+        rows: the newest of them, or those with the greatest differences.
+    """
+
+    reason: str
+    activities: int
+    value: float
+    rows: Sequence[Values]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNumber:
+    """The number as a service would have it by its own rows; the reasons add up to `difference`, ours less the service's."""
+
+    value: float
+    difference: float
+    reasons: Mapping[str, Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A number and how it comes about.
+
+    Args:
+        number: None where nothing that counts has a value.
+        activities: how many activities contribute to it; of these `joined` were told by several rows that count once.
+        rows: a page of them, the newest first, each with the `value` that it contributes; `next`: where the next page begins.
+        excluded: what contributes nothing, by reason.
+        changed: what corrections, cuts and rules changed, by reason.
+        services: by source; only for a period and a sport, where no other filter is set.
+        statement: the number as SQL for a person.
+    """
+
+    name: str
+    title: str
+    unit: str
+    sentence: str
+    number: float | None
+    activities: int
+    joined: int
+    rows: Sequence[Values]
+    next: int | None
+    excluded: Mapping[str, Reason]
+    changed: Mapping[str, Reason]
+    services: Mapping[str, ServiceNumber]
+    statement: str
+
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "deleted": ("you deleted it here", "Take the deletion back: `strava-pipeline corrections undo ID`."),
+    "gone": ("it is gone from its service", "What a service deleted comes back only from there."),
+    "lacking": ("it has no value", "Correct it on its page: type in what is missing."),
+    "left_out": ("you said that it does not count", "Let it count: on its page, below Correct."),
+    "rule": ("a rule of yours leaves it out", "Change rules.toml, or let it count on its page."),
+    "part": ("it is a leg of an activity that counts as a whole", "Split the two: `strava-pipeline matches split`."),
+    "waiting": ("it may be one with another that counts", "Say whether it is: Pairs that may be one."),
+    "drive": ("it is a drive, or its service says that it is no activity", "Correct its sport on its page."),
+    "impossible": ("it can’t be: its day, distance or speed is impossible", "Correct its distance or time on its page."),
+    "sport": ("it is of another sport", "Correct its sport on its page."),
+    "gear": ("it has other gear, or none", "Correct its gear on its page."),
+    "tag": ("it does not have the tag", "Add the tag on its page."),
+    "commute": ("it is marked otherwise as a commute", "Correct that on its page."),
+    "filter": ("another filter leaves it out", "Take the filter out of the address."),
+    "corrected": ("you corrected it", "Undo it on its page."),
+    "cut": ("you cut its track", "Take the cuts back on its page."),
+    "counts": ("you said that it counts", "Undo it on its page."),
+    "own_sport": ("you corrected its sport", "Undo it on its page."),
+    "ruled_sport": ("a rule of yours gave it this sport", "Change rules.toml."),
+    "only_here": ("only counted here: the service does not have it", ""),
+    "only_there": ("only counted there: not here, or in no total here", ""),
+    "twice": ("counted more than once there", ""),
+    "another_day": ("on another day or in another year there", ""),
+    "another_sport": ("of another sport there", ""),
+    "field": ("another value there", ""),
+}
+"""What each reason says of an activity, and what would change it."""
+
+
+def why(
+    connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection, *, first: int = 0
+) -> Why:
+    """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it."""
+    asked, counted = {**selection.wanted, "athlete_id": athlete_id}, _counted(_columns(declared), selection)
+    number = rows_by(connection, _counted(f"{declared.total} AS number", selection), asked)[0]["number"]
+    sums = rows_by(connection, f"{_SUMS} FROM ({counted}) WHERE value IS NOT NULL", asked)[0]
+    page = {**asked, "first": first, "most": ROWS + 1}
+    rows = rows_by(connection, f"{_listed(counted)} LIMIT $most OFFSET $first", page)
+    is_plain = declared.said is not None and selection.wanted.keys() <= {*_PERIOD, "sport"}
+    return Why(
+        declared.name,
+        declared.title,
+        declared.unit,
+        declared.sentence,
+        number,
+        sums["activities"],
+        sums["joined"],
+        rows[:ROWS],
+        first + ROWS if len(rows) > ROWS else None,
+        _excluded(connection, declared, selection, counted, asked),
+        _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
+        _services(connection, declared, selection, counted, asked) if is_plain else {},
+        statement_of(declared, selection, athlete_id),
+    )
+
+
+def contributions(
+    connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection
+) -> Iterator[list[tuple[Any, ...]]]:
+    """All rows that contribute, the newest first, for a file: first the names of the columns."""
+    statement = _listed(_counted(_columns(declared), selection))
+    found = connection.execute(statement, {**selection.wanted, "athlete_id": athlete_id})
+    yield [tuple(column[0] for column in found.description)]
+    yield found.fetchall()
+
+
+def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int) -> str:
+    """The statement of the number for a person, with its values in the text."""
+    selected = selection.statement(lambda _, value: literal_of(value))
+    text = _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
+    return text.replace("$athlete_id", str(athlete_id))
+
+
+_SUMS = (
+    "SELECT count(*) AS activities, count(*) FILTER (activity_id IN (SELECT activity_id FROM activity_members WHERE place > 0)) AS joined"
+)
+
+
+def _columns(declared: DeclaredNumber) -> str:
+    return f"activity_id, on_day, name, sport_type, {declared.value} AS value"
+
+
+def _sql(name: str) -> str:
+    return sql(f"sql/{name}", __package__ or "")
+
+
+def _counted(columns: str, selection: Selection) -> str:
+    return _sql("why_counted").format(columns=columns, selected=selection.statement())
+
+
+def _listed(counted: str) -> str:
+    return f"FROM ({counted}) WHERE value IS NOT NULL ORDER BY on_day DESC NULLS LAST, activity_id"
+
+
+def _excluded(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, Reason]:
+    """The period's activities that contribute nothing."""
+    period = replace(Selection(), **{name: asked.get(name) for name in _PERIOD})
+    cases = [
+        f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
+        for name in selection.wanted
+        if name not in _PERIOD
+    ]
+    text = _sql("why_excluded").format(
+        near=period.statement(),
+        period=" AND ".join(CONDITIONS[name].format(f"${name}") for name in period.wanted) or "true",
+        said=declared.said or "NULL",
+        other=f"CASE {' '.join(cases)} END" if cases else "NULL",
+        counted=counted,
+        drives=", ".join(map(literal, sorted(DRIVES))),
+        unspecified=UNSPECIFIED,
+    )
+    return _by_reason(rows_by(connection, text, asked), lambda row: row["value"] or 0)
+
+
+def _changed(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, Reason]:
+    """What a person's words, cuts and rules changed, the greatest change first."""
+    text = _sql("why_changed").format(
+        counted=counted,
+        said=declared.said,
+        word=f"own.{declared.word}" if declared.word else "NULL",
+        other=f"NOT coalesce({_IS_OF}, false)" if selection.sport else "false",
+    )
+    return _by_reason(rows_by(connection, text, asked), lambda row: (row["value"] or 0) - (row["told"] or 0))
+
+
+_IS_OF = "$sport IN (coalesce(said.sport_type, said.type), coalesce(sport_group, 'other'))"
+"""Whether a source's own row is of the sport."""
+
+
+def _services(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, ServiceNumber]:
+    """The number as each service would have it, and where the difference comes from, the largest part first."""
+    is_of = f"coalesce({_IS_OF}, false)" if selection.sport else "true"
+    text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE)
+    asked = {**dict.fromkeys(_PERIOD), **asked, "most": _SHOWN}
+    found = {}
+    for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
+        parts = [*rows]
+        reasons = {
+            row["reason"]: Reason(row["reason"], row["activities"], row["difference"], row["rows"] or [])
+            for row in parts
+            if row["activities"]
+        }
+        found[source] = ServiceNumber(
+            sum(row["there"] for row in parts), sum(reason.value for reason in reasons.values()), reasons
+        )
+    return found
+
+
+def _by_reason(rows: Iterable[Values], value: Callable[[Values], float]) -> dict[str, Reason]:
+    found: dict[str, list[Values]] = {}
+    for row in rows:
+        found.setdefault(row["reason"], []).append(row)
+    return {
+        reason: Reason(reason, len(several), sum(map(value, several)), several[:_SHOWN])
+        for reason, several in sorted(found.items(), key=lambda each: -len(each[1]))
+    }

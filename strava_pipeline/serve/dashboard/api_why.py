@@ -1,0 +1,60 @@
+"""`/api/why`: the declared numbers, and of one what counts, what doesn't and why, and each service's own."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from starlette.responses import Response
+
+from strava_pipeline.core.declared_numbers import NUMBERS, DeclaredNumber
+from strava_pipeline.lookups.why import why
+from strava_pipeline.serve.dashboard.answers import Digits, Row, Rows, json_answer, only_known_parameters, shape
+from strava_pipeline.serve.dashboard.document import problems
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
+from strava_pipeline.serve.dashboard.problems import ProblemError
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+
+router = APIRouter(prefix="/api/why", dependencies=[Depends(only_known_parameters)], tags=["why"])
+_NUMBERS = shape("Numbers", numbers=Rows)
+_WHY = shape(
+    "Why",
+    name=str,
+    title=str,
+    unit=str,
+    sentence=str,
+    number=float | None,
+    activities=int,
+    joined=int,
+    rows=list[Row],
+    next=int | None,
+    excluded=Rows,
+    changed=Rows,
+    services=Rows,
+    statement=str,
+)
+First = Annotated[int, Query(ge=0, le=10_000_000, description="place of the first row, `next` of the page before"), Digits]
+
+
+def _declared(number: str) -> DeclaredNumber:
+    """The number of an address. Raises ProblemError."""
+    if number not in NUMBERS:
+        raise ProblemError(404, f"No number is called that. These are: {', '.join(NUMBERS)}.")
+    return NUMBERS[number]
+
+
+Declared = Annotated[DeclaredNumber, Depends(_declared)]
+
+
+@router.get("", response_model=_NUMBERS)
+def numbers() -> Response:
+    """The declared numbers, each with what it is."""
+    found: dict[str, Any] = {
+        name: {"title": each.title, "unit": each.unit, "sentence": each.sentence} for name, each in NUMBERS.items()
+    }
+    return json_answer({"numbers": found})
+
+
+@router.get("/{number}", response_model=_WHY, responses=problems(404), dependencies=[KEPT])
+def number(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0) -> Response:
+    """A number of the activities that a list with the same parameters has."""
+    return json_answer(why(snapshot, owner.athlete.id, declared, known_selection(asked, snapshot), first=first))
