@@ -1,14 +1,14 @@
 """Why a declared number is what it is: the rows that count, those that don't with their reasons, and each service's own number.
 
-The number is the aggregate over the rows: both are made of one declaration (core/declared_numbers.py) and one selection.
+The number is the aggregate over the rows: both are made of one declaration (core/insights/declared_numbers.py) and one selection.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from strava_pipeline.core.declared_numbers import DeclaredNumber
+from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
 from strava_pipeline.core.sources import FILE
 from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -85,7 +85,10 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "part": ("it is a leg of an activity that counts as a whole", "Split the two: `strava-pipeline matches split`."),
     "waiting": ("it may be one with another that counts", "Say whether it is: Pairs that may be one."),
     "drive": ("it is a drive, or its service says that it is no activity", "Correct its sport on its page."),
-    "impossible": ("it can’t be: its day, distance or speed is impossible", "Correct its distance or time on its page."),
+    "impossible": (
+        "it can’t be: its day, distance or speed is impossible",
+        "Correct its distance or time on its page.",
+    ),
     "sport": ("it is of another sport", "Correct its sport on its page."),
     "gear": ("it has other gear, or none", "Correct its gear on its page."),
     "tag": ("it does not have the tag", "Add the tag on its page."),
@@ -146,13 +149,15 @@ def contributions(
 def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int) -> str:
     """The statement of the number for a person, with its values in the text."""
     selected = selection.statement(lambda _, value: literal_of(value))
-    text = _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
+    text = (
+        _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
+    )
     return text.replace("$athlete_id", str(athlete_id))
 
 
-_SUMS = (
-    "SELECT count(*) AS activities, count(*) FILTER (activity_id IN (SELECT activity_id FROM activity_members WHERE place > 0)) AS joined"
-)
+_SUMS = """SELECT
+    count(*) AS activities,
+    count(*) FILTER (activity_id IN (SELECT activity_id FROM activity_members WHERE place > 0)) AS joined"""
 
 
 def _columns(declared: DeclaredNumber) -> str:
@@ -175,7 +180,7 @@ def _excluded(
     connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
 ) -> dict[str, Reason]:
     """The period's activities that contribute nothing."""
-    period = replace(Selection(), **{name: asked.get(name) for name in _PERIOD})
+    period = Selection(first_on=selection.first_on, last_on=selection.last_on)
     cases = [
         f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
         for name in selection.wanted

@@ -70,13 +70,15 @@ def duck(files: Files = False) -> None:
 
 
 def schema(
-    table: Annotated[str | None, typer.Argument(help="One table; else all. `why`: the numbers that `why` explains.")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="One table; else all. `why`: the numbers that `why` explains.")
+    ] = None,
     as_json: Json = False,
     bigquery: Annotated[bool, typer.Option("--bigquery", help="Of the table, as `bq load` takes it.")] = False,
 ) -> None:
     """Tables and columns, with types, units and meanings."""
 
-    from strava_pipeline.core.declared_numbers import NUMBERS
+    from strava_pipeline.core.insights.declared_numbers import NUMBERS
     from strava_pipeline.core.tables import GOLD_ACTIVITIES, TABLES
     from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 

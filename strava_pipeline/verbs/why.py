@@ -8,7 +8,7 @@ import typer
 from strava_pipeline.verbs.options import Json
 
 if TYPE_CHECKING:
-    from strava_pipeline.core.declared_numbers import DeclaredNumber
+    from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
     from strava_pipeline.core.insights.goals import Units
     from strava_pipeline.lookups.why import Why
 
@@ -17,7 +17,7 @@ _DAY = ["%Y-%m-%d"]
 
 
 def _names() -> list[str]:
-    from strava_pipeline.core.declared_numbers import NUMBERS
+    from strava_pipeline.core.insights.declared_numbers import NUMBERS
 
     return [*NUMBERS]
 
@@ -26,7 +26,8 @@ def why(
     name: Annotated[str, typer.Argument(help="A number: see `schema why`.", autocompletion=_names)],
     year: Annotated[int | None, typer.Option(min=1, max=9999, help="Of this local year.")] = None,
     first: Annotated[
-        datetime | None, typer.Option("--from", formats=_DAY, metavar="DAY", help="From this local day on, as 2026-10-31.")
+        datetime | None,
+        typer.Option("--from", formats=_DAY, metavar="DAY", help="From this local day on, as 2026-10-31."),
     ] = None,
     last: Annotated[
         datetime | None, typer.Option("--to", formats=_DAY, metavar="DAY", help="Up to this local day.")
@@ -38,7 +39,7 @@ def why(
     as_json: Json = False,
 ) -> None:
     """Why a number is what it is: what counts, what doesn't and why, and what each service has instead."""
-    from strava_pipeline.core.declared_numbers import number_named
+    from strava_pipeline.core.insights.declared_numbers import number_named
     from strava_pipeline.core.insights.pacing import latest_day
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.insights import athlete_of
@@ -57,11 +58,12 @@ def why(
         if athlete is None:
             show({}, as_json=as_json, nothing="There is no activity yet.")
             return
-        days = [day and day.date() for day in (first, last)]
+        first_on, last_on = (day.date() if day else None for day in (first, last))
         if year is not None:
             latest = latest_day(athlete.today(now, settings.timezone))
-            days = [date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))]
-        selection = known_choices(connection, Selection(*days, sport=sport, gear=gear, tag=tag, commute=commute))
+            first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
+        asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute)
+        selection = known_choices(connection, asked)
         found = why_number(connection, athlete.id, declared, selection)
     if as_json:
         echo_json(found)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.core.declared_numbers import NUMBERS, number_named
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.insights.declared_numbers import NUMBERS, number_named
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import CorrectionDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -52,7 +52,7 @@ ROWS_2025 = [
     elsewhere(EDITED, -6, "garmin", distance=20_000.0),
     activity(-7, "2025-06-01T08:00", sport_type="driving_general", distance=90_000.0) | {"source": "garmin"},
     LAST,
-    elsewhere(LAST, -8, "garmin", start_date_local=datetime(2026, 1, 1, 0, 30)),
+    elsewhere(LAST, -8, "garmin", start_date_local=datetime.fromisoformat("2026-01-01T00:30")),
     SPORT,
     elsewhere(SPORT, -10, "garmin", sport_type="Run"),
     activity(11, "2025-07-01T08:00", distance=9_000.0),  # waits until somebody says whether it is one with 12
@@ -208,7 +208,7 @@ CHANGES: dict[str, tuple[Callable[[Lake], None], dict[str, tuple[float, str | No
         {"distance": (0, None, None), "activities": (0, None, None), "time": (0, None, None)},
     ),
     "a rule that leaves out": (
-        rule('when.max_distance_m = 7500\nthen.counts = false'),
+        rule("when.max_distance_m = 7500\nthen.counts = false"),
         {"distance": (-12_000, "rule", None), "activities": (-2, "rule", None)},
     ),
     "a rule's sport": (
@@ -216,7 +216,7 @@ CHANGES: dict[str, tuple[Callable[[Lake], None], dict[str, tuple[float, str | No
         {"distance": (60_000, None, "ruled_sport"), "climb": (150, None, "ruled_sport")},
     ),
     "a word above a rule": (
-        several(rule('when.max_distance_m = 7500\nthen.counts = false'), say(8, counts=True), say(-3, counts=True)),
+        several(rule("when.max_distance_m = 7500\nthen.counts = false"), say(8, counts=True), say(-3, counts=True)),
         {"distance": (0, None, "counts"), "activities": (0, None, "counts")},
     ),
     "two that are joined": (run(JOIN), {"distance": (-25_000, None, None), "activities": (-1, None, None)}),
@@ -243,7 +243,11 @@ def test_a_change_moves_the_number_and_its_explanation_together(stock: Lake, tmp
     for name, (moved, excluded, changed) in wanted.items():
         before, after = explained(stock, name, RIDES), explained(lake, name, RIDES)
         assert (after.number or 0) - (before.number or 0) == moved
-        of_new = {key for key, each in after.excluded.items() if by_reason(before.excluded).get(key) != (each.activities, each.value)}
+        of_new = {
+            key
+            for key, each in after.excluded.items()
+            if by_reason(before.excluded).get(key) != (each.activities, each.value)
+        }
         assert excluded in {None, *of_new}
         assert changed in {None, *after.changed}
         if changed:
@@ -257,7 +261,12 @@ def test_the_list_and_the_explanation_are_one_aggregate(new_lake: NewLake, tmp_p
     for selection in (Selection(), Selection(sport="run"), Selection(gear="strava:b1", min_distance=1000.0), YEAR):
         with reading(lake) as connection:
             totals = activity_page(connection, selection, athlete_id=ME).totals
-        for name, column in (("distance", "distance"), ("time", "moving_time"), ("climb", "total_elevation_gain"), ("activities", "activities")):
+        for name, column in (
+            ("distance", "distance"),
+            ("time", "moving_time"),
+            ("climb", "total_elevation_gain"),
+            ("activities", "activities"),
+        ):
             assert explained(lake, name, selection).number == totals[column]
     pages = [explained(lake, "activities", Selection())]
     with reading(lake) as connection:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from typing import Any
 
-from strava_pipeline.core.declared_numbers import named_by, query_of
 from strava_pipeline.core.insights.calendar import calendar
 from strava_pipeline.core.insights.charts import fitness_chart
+from strava_pipeline.core.insights.declared_numbers import named_by, query_of
 from strava_pipeline.core.insights.documents import Record, Sums, YearSummary
 from strava_pipeline.core.insights.goals import (
     MEASURES,

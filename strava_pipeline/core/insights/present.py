@@ -13,7 +13,10 @@ from strava_pipeline.core.sports import ALL, SPORTS
 
 @dataclass(frozen=True, slots=True)
 class PresentGoal:
-    """A goal of the present `period`, week or month, from `first_on` to `last_on`; `days_left`: with today; amounts in the measure's own unit."""
+    """A goal of the present `period`, week or month, from `first_on` to `last_on`; `days_left`: with today.
+
+    Amounts are in the measure's own unit.
+    """
 
     period: str
     group: str

@@ -11,9 +11,9 @@ from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from strava_pipeline.core.declared_numbers import with_totals
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.insights.athlete import HEARTRATE_SHARES, POWER_SHARES
+from strava_pipeline.core.insights.declared_numbers import with_totals
 from strava_pipeline.core.sources import FILLED, IMPORTED, STRAVA
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, TABLES, Table

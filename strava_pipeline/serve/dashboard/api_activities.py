@@ -61,7 +61,7 @@ def activities(site: CurrentSite, snapshot: Snapshot, asked: AskedOfApi) -> Resp
     """Activities by id in the order that was asked for, the sums of all that are selected, and the cursor of the next page."""
     selection = known_selection(asked, snapshot)
     owner = shown_owner(site)
-    whose = owner and owner.athlete.id
+    whose = owner.athlete.id if owner else None
     page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after, athlete_id=whose)
     return json_answer({"activities": page.activities, "totals": page.totals, "next": page.next and page.next.text})
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from strava_pipeline.core.declared_numbers import NUMBERS, DeclaredNumber
+from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber
 from strava_pipeline.lookups.why import why
 from strava_pipeline.serve.dashboard.answers import Digits, Row, Rows, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
@@ -32,7 +32,9 @@ _WHY = shape(
     services=Rows,
     statement=str,
 )
-First = Annotated[int, Query(ge=0, le=10_000_000, description="place of the first row, `next` of the page before"), Digits]
+First = Annotated[
+    int, Query(ge=0, le=10_000_000, description="place of the first row, `next` of the page before"), Digits
+]
 
 
 def _declared(number: str) -> DeclaredNumber:

@@ -6,8 +6,8 @@ from typing import Any
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
-from strava_pipeline.core.declared_numbers import query_of
 from strava_pipeline.core.errors import UnusableSnapshotError
+from strava_pipeline.core.insights.declared_numbers import query_of
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows, present_rows

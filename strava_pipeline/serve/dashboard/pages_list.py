@@ -28,7 +28,7 @@ def activities(request: Request, snapshot: Snapshot, lake: CurrentLake, asked: A
     offered = choices_of(snapshot)
     selection = known_selection(asked, snapshot, offered)
     owner = shown_owner(site_of(request))
-    whose = owner and owner.athlete.id
+    whose = owner.athlete.id if owner else None
     page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after, athlete_id=whose)
     fields = asked.fields(site_of(request).units)
     fields["gear"] = selection.gear or ""

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
-from strava_pipeline.core.declared_numbers import NUMBERS
+from strava_pipeline.core.insights.declared_numbers import NUMBERS
 from strava_pipeline.lookups.why import REASONS, contributions, why
 from strava_pipeline.serve.dashboard.api_why import Declared, First
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
