@@ -3,8 +3,9 @@
 The number is the aggregate over the rows: both are made of one declaration (core/insights/declared_numbers.py) and one selection.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
 from itertools import groupby
 from typing import Any
 
@@ -26,7 +27,7 @@ class Reason:
     """Activities with one reason.
 
     Args:
-        reason: as a key; `REASONS` has the words.
+        reason: gone, drive, waiting, twice …
         activities: how many.
         value: what they would contribute, or contribute more than a service says, as far as it is known.
         rows: the newest of them, or those with the greatest differences.
@@ -35,16 +36,22 @@ class Reason:
     reason: str
     activities: int
     value: float
-    rows: Sequence[Values]
+    rows: list[dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
 class ServiceNumber:
-    """The number as a service would have it by its own rows; the reasons add up to `difference`, ours less the service's."""
+    """The number as a service would have it.
+
+    Args:
+        value: by the service's own rows.
+        difference: ours less the service's.
+        reasons: its parts, which add up to it; the largest first.
+    """
 
     value: float
     difference: float
-    reasons: Mapping[str, Reason]
+    reasons: dict[str, Reason]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +59,13 @@ class Why:
     """A number and how it comes about.
 
     Args:
+        unit: m, s, or empty.
+        sentence: what it is.
         number: None where nothing that counts has a value.
-        activities: how many activities contribute to it; of these `joined` were told by several rows that count once.
-        rows: a page of them, the newest first, each with the `value` that it contributes; `next`: where the next page begins.
+        activities: how many contribute to it.
+        joined: how many of these have several rows, which count once.
+        rows: a page of these, the newest first, each with the `value` that it contributes.
+        next: where the next page begins; None after the last one.
         excluded: what contributes nothing, by reason.
         changed: what corrections, cuts and rules changed, by reason.
         services: by source; only for a period and a sport, where no other filter is set.
@@ -68,11 +79,11 @@ class Why:
     number: float | None
     activities: int
     joined: int
-    rows: Sequence[Values]
+    rows: list[dict[str, Any]]
     next: int | None
-    excluded: Mapping[str, Reason]
-    changed: Mapping[str, Reason]
-    services: Mapping[str, ServiceNumber]
+    excluded: dict[str, Reason]
+    changed: dict[str, Reason]
+    services: dict[str, ServiceNumber]
     statement: str
 
 
@@ -99,9 +110,9 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "counts": ("you said that it counts", "Undo it on its page."),
     "own_sport": ("you corrected its sport", "Undo it on its page."),
     "ruled_sport": ("a rule of yours gave it this sport", "Change rules.toml."),
-    "only_here": ("only counted here: the service does not have it", ""),
-    "only_there": ("only counted there: not here, or in no total here", ""),
-    "twice": ("counted more than once there", ""),
+    "only_here": ("only here; the service has nothing of it", ""),
+    "only_there": ("only there; here it is in no total", ""),
+    "twice": ("more than once there", ""),
     "another_day": ("on another day or in another year there", ""),
     "another_sport": ("of another sport there", ""),
     "field": ("another value there", ""),
@@ -136,6 +147,11 @@ def why(
     )
 
 
+def up_to_a_day(selection: Selection, declared: DeclaredNumber, today: date) -> Selection:
+    """The selection; for a number of a day, which it does not name, up to today."""
+    return replace(selection, last_on=today) if declared.of_a_day and selection.last_on is None else selection
+
+
 def contributions(
     connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection
 ) -> Iterator[list[tuple[Any, ...]]]:
@@ -152,7 +168,7 @@ def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int
     text = (
         _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
     )
-    return text.replace("$athlete_id", str(athlete_id))
+    return text.replace("$athlete_id", str(athlete_id)).replace("$last_on::DATE", literal_of(selection.last_on))
 
 
 _SUMS = """SELECT
@@ -236,8 +252,8 @@ def _services(
     return found
 
 
-def _by_reason(rows: Iterable[Values], value: Callable[[Values], float]) -> dict[str, Reason]:
-    found: dict[str, list[Values]] = {}
+def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float]) -> dict[str, Reason]:
+    found: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         found.setdefault(row["reason"], []).append(row)
     return {

@@ -78,13 +78,12 @@ def schema(
 ) -> None:
     """Tables and columns, with types, units and meanings."""
 
-    from strava_pipeline.core.insights.declared_numbers import NUMBERS
+    from strava_pipeline.core.insights.declared_numbers import described
     from strava_pipeline.core.tables import GOLD_ACTIVITIES, TABLES
     from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 
     if table == "why":
-        numbers = [{"name": each.name, "unit": each.unit, "sentence": each.sentence} for each in NUMBERS.values()]
-        show({"numbers": numbers}, as_json=as_json)
+        show({"numbers": described()}, as_json=as_json)
         return
     everything = TABLES | {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | PUBLISH_TABLES | INSIGHTS | MACROS
     known = {name: spec for name, spec in everything.items() if table in (None, name, f"{name}_all")}

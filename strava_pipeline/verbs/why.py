@@ -47,6 +47,7 @@ def why(
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.user_files import goals_of
     from strava_pipeline.lookups.activity_list import Selection, known_choices
+    from strava_pipeline.lookups.why import up_to_a_day
     from strava_pipeline.lookups.why import why as why_number
     from strava_pipeline.verbs.output import echo_json
     from strava_pipeline.verbs.views import show
@@ -58,12 +59,13 @@ def why(
         if athlete is None:
             show({}, as_json=as_json, nothing="There is no activity yet.")
             return
+        today = athlete.today(now, settings.timezone)
         first_on, last_on = (day.date() if day else None for day in (first, last))
         if year is not None:
-            latest = latest_day(athlete.today(now, settings.timezone))
+            latest = latest_day(today)
             first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
         asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute)
-        selection = known_choices(connection, asked)
+        selection = up_to_a_day(known_choices(connection, asked), declared, today)
         found = why_number(connection, athlete.id, declared, selection)
     if as_json:
         echo_json(found)

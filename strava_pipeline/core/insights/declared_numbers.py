@@ -28,6 +28,7 @@ class DeclaredNumber:
         lacking: why a row that counts contributes nothing: it has no value.
         said: SQL of what one source's own row says; None: no source says it.
         word: the column of `corrections` with which a person replaces it.
+        of_a_day: it is of the last day of a period ($last_on), by all activities up to that.
     """
 
     name: str
@@ -40,10 +41,11 @@ class DeclaredNumber:
     lacking: str = ""
     said: str | None = None
     word: str | None = None
+    of_a_day: bool = False
 
     def text(self, amount: float | None, units: Units) -> str:
         """The number as pages write it."""
-        if self.measure == "load":
+        if self.measure == "load":  # points
             return NOTHING if amount is None else f"{round(amount):,}"
         return amount_text(self.measure, amount, units)
 
@@ -63,7 +65,7 @@ class DeclaredNumber:
 
     def _exact(self, amount: float, units: Units) -> tuple[float, str, int]:
         value, unit = scaled(self.measure, amount, units)
-        decimals = 2 if unit in ("km", "mi", "h") else 0
+        decimals = 2 if unit in ("km", "mi", "h") or self.of_a_day else 0
         return round(value, decimals) + 0.0, unit, decimals
 
 
@@ -71,7 +73,17 @@ def _within(column: str, most: str) -> str:
     return f"CASE WHEN {column} BETWEEN 0 AND {most} THEN {column} END"  # as counted_activities
 
 
+def _first_of(period: str) -> str:
+    return f"CASE row_number() OVER (PARTITION BY {period} ORDER BY start_date_local, activity_id) WHEN 1 THEN 1 END"
+
+
+def _left_after(days: int) -> str:
+    return f"load * ({days - 1}.0 / {days}) ** ($last_on::DATE - on_day) / {days}"  # as lake/sql/insights/training_load
+
+
+_WEEK = "date_trunc('week', on_day)"
 _COUNTED = "Only what counts: no drive, no leg of what counts as a whole, nothing that can’t be or that you left out."
+_NO_LOAD = "it has no power, heart rate, pace or relative effort to measure it by"
 _NUMBERS = (
     DeclaredNumber(
         "distance",
@@ -127,8 +139,18 @@ _NUMBERS = (
         "",
         "How many local days have an activity, by the athlete’s clock at its start. The first activity of a day contributes it.",
         "count(DISTINCT on_day)",
-        "CASE row_number() OVER (PARTITION BY on_day ORDER BY start_date_local, activity_id) WHEN 1 THEN 1 END",
+        _first_of("on_day"),
         "another activity of its day is before it",
+    ),
+    DeclaredNumber(
+        "weeks",
+        "Active weeks",
+        "activities",
+        "",
+        "How many weeks, from Monday on, have an activity. The first activity of a week contributes it.",
+        f"count(DISTINCT {_WEEK})",
+        _first_of(_WEEK),
+        "another activity of its week is before it",
     ),
     DeclaredNumber(
         "load",
@@ -139,11 +161,31 @@ _NUMBERS = (
         "(Banister), pace, or Strava’s relative effort.",
         "sum(load ORDER BY activity_id)",
         "load",
-        "it has no power, heart rate, pace or relative effort to measure it by",
+        _NO_LOAD,
+    ),
+    *(
+        DeclaredNumber(
+            name,
+            name.capitalize(),
+            "load",
+            "",
+            f"What the loads up to a day leave of themselves: 1/{days} on their own day, and {days - 1}/{days} of that a day later. So "
+            f"{name} follows the load by 1/{days} of the difference (Allen and Coggan, after Banister).",
+            f"sum({_left_after(days)} ORDER BY activity_id)",
+            _left_after(days),
+            _NO_LOAD,
+            of_a_day=True,
+        )
+        for name, days in (("fitness", 42), ("fatigue", 7))
     ),
 )
 NUMBERS: Mapping[str, DeclaredNumber] = {number.name: number for number in _NUMBERS}
 """All declared numbers by name."""
+
+
+def described() -> dict[str, dict[str, str]]:
+    """The numbers as JSON."""
+    return {name: {"title": each.title, "unit": each.unit, "sentence": each.sentence} for name, each in NUMBERS.items()}
 
 
 def number_named(name: str) -> DeclaredNumber:

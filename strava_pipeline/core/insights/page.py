@@ -213,7 +213,7 @@ def _months(summary: YearSummary) -> list[dict[str, Any]]:
 
 def _query(summary: YearSummary, sport: str | None = None, month: int | None = None) -> str:
     """What explains the numbers of the year so far, or of a month or a sport of it."""
-    if summary.year is None:
+    if summary.year is None:  # and no number
         return ""
     first, last = summary.year.first, summary.year.until
     if month:

@@ -1,16 +1,18 @@
 """`/api/why`: the declared numbers, and of one what counts, what doesn't and why, and each service's own."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber
-from strava_pipeline.lookups.why import why
+from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber, described
+from strava_pipeline.lookups.activity_list import Selection
+from strava_pipeline.lookups.bests import Owner
+from strava_pipeline.lookups.why import up_to_a_day, why
 from strava_pipeline.serve.dashboard.answers import Digits, Row, Rows, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
+from strava_pipeline.serve.dashboard.list_query import Asked, AskedList, known_selection
 from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
@@ -44,19 +46,21 @@ def _declared(number: str) -> DeclaredNumber:
     return NUMBERS[number]
 
 
+def of(asked: Asked, snapshot: Snapshot, declared: DeclaredNumber, owner: Owner) -> Selection:
+    """What a number is of. Raises ProblemError."""
+    return up_to_a_day(known_selection(asked, snapshot), declared, owner.today)
+
+
 Declared = Annotated[DeclaredNumber, Depends(_declared)]
 
 
 @router.get("", response_model=_NUMBERS)
 def numbers() -> Response:
     """The declared numbers, each with what it is."""
-    found: dict[str, Any] = {
-        name: {"title": each.title, "unit": each.unit, "sentence": each.sentence} for name, each in NUMBERS.items()
-    }
-    return json_answer({"numbers": found})
+    return json_answer({"numbers": described()})
 
 
 @router.get("/{number}", response_model=_WHY, responses=problems(404), dependencies=[KEPT])
 def number(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0) -> Response:
     """A number of the activities that a list with the same parameters has."""
-    return json_answer(why(snapshot, owner.athlete.id, declared, known_selection(asked, snapshot), first=first))
+    return json_answer(why(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first))

@@ -6,9 +6,9 @@ from starlette.responses import HTMLResponse, StreamingResponse
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.insights.declared_numbers import NUMBERS
 from strava_pipeline.lookups.why import REASONS, contributions, why
-from strava_pipeline.serve.dashboard.api_why import Declared, First
+from strava_pipeline.serve.dashboard.api_why import Declared, First, of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
-from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
+from strava_pipeline.serve.dashboard.list_query import AskedList
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
@@ -24,7 +24,7 @@ def all_numbers(request: Request) -> HTMLResponse:
 @router.get("/why/{number}.csv")
 def rows_csv(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList) -> StreamingResponse:
     """All that counts, each with what it contributes."""
-    found = contributions(snapshot, owner.athlete.id, declared, known_selection(asked, snapshot))
+    found = contributions(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner))
     lines = (csv_text(rows, as_text=True) for rows in found)
     headers = {"Content-Disposition": f'attachment; filename="{declared.name}.csv"'}
     return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")
@@ -35,6 +35,6 @@ def number(
     request: Request, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
 ) -> HTMLResponse:
     """A number with everything behind it."""
-    found = why(snapshot, owner.athlete.id, declared, known_selection(asked, snapshot), first=first)
+    found = why(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first)
     values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
     return render(request, "why.html", values)

@@ -130,7 +130,7 @@ def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
     assert "Run 5.0 km" in seen
     assert "Yoga 1:00:00" in seen, "what was not covered is no distance"
     assert "30 Apr Night ride Ride 20.0 km" in seen, "of April, in the week that May begins in"
-    assert "Week: 25.0 km, 3.0 h" in seen
+    assert "Week: 25.0 km , 3.0 h" in seen
     for address in ("/calendar/2025-04", "/calendar/2025-06", "/month/2025-05", "/calendar/2025"):
         assert f'href="{address}"' in text
     june = words(page(site, "/calendar/2025-06"))
