@@ -65,6 +65,7 @@ class Selection:
         visibility: everyone, followers_only or only_me.
         min_distance, max_distance, min_climb, max_climb: metres, inclusive.
         min_time, max_time: seconds in motion, inclusive.
+        activity: this one alone.
         sort, descending: rows without a value come last, in both orders; equal rows are sorted by id.
     """
 
@@ -86,6 +87,7 @@ class Selection:
     max_time: float | None = None
     min_climb: float | None = None
     max_climb: float | None = None
+    activity: int | None = None
     sort: Sort = "date"
     descending: bool = True
 
@@ -130,6 +132,7 @@ CONDITIONS = {
     "max_time": "moving_time <= {}",
     "min_climb": "total_elevation_gain >= {}",
     "max_climb": "total_elevation_gain <= {}",
+    "activity": "id = {}",
 }
 """The condition of each field of a selection."""
 

@@ -19,7 +19,7 @@ from strava_pipeline.lookups.rows import Values, rows_by
 
 ROWS = 50  # of a page
 _SHOWN = 20  # rows of a reason
-_PERIOD = ("first_on", "last_on")
+_PERIOD = ("first_on", "last_on", "activity")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,7 @@ class Why:
         excluded: what contributes nothing, by reason.
         changed: what corrections, cuts and rules changed, by reason.
         services: by source; only for a period and a sport, where no other filter is set.
+        sources: of a single activity, what each source says, in the order of their priority; `leads`: the rule by which that row's value counts.
         statement: the number as SQL for a person.
     """
 
@@ -84,6 +85,7 @@ class Why:
     excluded: dict[str, Reason]
     changed: dict[str, Reason]
     services: dict[str, ServiceNumber]
+    sources: list[dict[str, Any]]
     statement: str
 
 
@@ -110,6 +112,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "counts": ("you said that it counts", "Undo it on its page."),
     "own_sport": ("you corrected its sport", "Undo it on its page."),
     "ruled_sport": ("a rule of yours gave it this sport", "Change rules.toml."),
+    "first": ("it leads: the first in the order of priority that has a value", ""),
+    "computed": ("no source says it, or what can’t be: it is computed of the track", ""),
     "only_here": ("only here; the service has nothing of it", ""),
     "only_there": ("only there; here it is in no total", ""),
     "twice": ("more than once there", ""),
@@ -143,6 +147,7 @@ def why(
         _excluded(connection, declared, selection, counted, asked),
         _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
         _services(connection, declared, selection, counted, asked) if is_plain else {},
+        _sources(connection, declared, selection) if declared.said is not None and selection.activity else [],
         statement_of(declared, selection, athlete_id),
     )
 
@@ -196,7 +201,7 @@ def _excluded(
     connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
 ) -> dict[str, Reason]:
     """The period's activities that contribute nothing."""
-    period = Selection(first_on=selection.first_on, last_on=selection.last_on)
+    period = Selection(selection.first_on, selection.last_on, activity=selection.activity)
     cases = [
         f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
         for name in selection.wanted
@@ -236,8 +241,9 @@ def _services(
 ) -> dict[str, ServiceNumber]:
     """The number as each service would have it, and where the difference comes from, the largest part first."""
     is_of = f"coalesce({_IS_OF}, false)" if selection.sport else "true"
-    text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE)
-    asked = {**dict.fromkeys(_PERIOD), **asked, "most": _SHOWN}
+    among = "said.activity_id = $activity" if selection.activity else "true"
+    text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE, among=among)
+    asked = {"first_on": None, "last_on": None, **asked, "most": _SHOWN}
     found = {}
     for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
         parts = [*rows]
@@ -250,6 +256,13 @@ def _services(
             sum(row["there"] for row in parts), sum(reason.value for reason in reasons.values()), reasons
         )
     return found
+
+
+def _sources(connection: Connection, declared: DeclaredNumber, selection: Selection) -> list[dict[str, Any]]:
+    """What each source says of the number in one activity."""
+    word = f"own.{declared.word}" if declared.word else "NULL"
+    text = _sql("why_sources").format(said=declared.said, word=word, column=declared.column, how=declared.how)
+    return rows_by(connection, text, {"activity": selection.activity})
 
 
 def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float]) -> dict[str, Reason]:

@@ -36,6 +36,7 @@ def why(
     gear: Annotated[str | None, typer.Option(help="With this gear, as strava:b1234.")] = None,
     tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
     commute: Annotated[bool | None, typer.Option("--commute/--no-commute", help="Commutes only; or without.")] = None,
+    activity: Annotated[int | None, typer.Option(help="Of this activity alone: what each source says of it.")] = None,
     as_json: Json = False,
 ) -> None:
     """Why a number is what it is: what counts, what doesn't and why, and what each service has instead."""
@@ -64,7 +65,7 @@ def why(
         if year is not None:
             latest = latest_day(today)
             first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
-        asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute)
+        asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute, activity=activity)
         selection = up_to_a_day(known_choices(connection, asked), declared, today)
         found = why_number(connection, athlete.id, declared, selection)
     if as_json:
@@ -97,6 +98,10 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
             {"service": source, "number": text(each.value), "reason": REASONS[part.reason][0], "here": text(part.value)}
             for source, each in found.services.items()
             for part in each.reasons.values()
+        ],
+        "sources": [
+            {"source": row["source"], "value": text(row["value"]), "": REASONS[row["leads"]][0] if row["leads"] else ""}
+            for row in found.sources
         ],
         "sql": found.statement,
     }

@@ -163,6 +163,24 @@ def test_each_difference_to_a_service_has_one_reason_and_they_add_up(stock: Lake
     assert tagged.services == {}, "no service knows your tags"
 
 
+def leading(lake: Lake, name: str, activity_id: int) -> list[tuple[str, float | None, str | None]]:
+    found = explained(lake, name, Selection(activity=activity_id))
+    return [(row["source"], row["value"], row["leads"]) for row in found.sources]
+
+
+def test_a_value_of_an_activity_says_which_source_leads_by_which_rule(stock: Lake, tmp_path: Path) -> None:
+    assert leading(stock, "distance", 6) == [("strava", 25_000, "first"), ("garmin", 20_000, None)]
+    assert leading(stock, "distance", 14) == [("strava", None, None)]
+    assert leading(stock, "distance", 999) == []
+    shutil.copytree(stock.data_dir, tmp_path / "data")
+    lake = Lake(tmp_path / "data")
+    say(6, distance=22_000.0)(lake)
+    put(lake, [activity(21, "2025-08-01T08:00", total_elevation_gain=None)])
+    publish(lake)
+    assert {rule for _, _, rule in leading(lake, "distance", 6)} == {"corrected"}
+    assert by_reason(explained(lake, "distance", Selection(activity=6)).changed) == {"corrected": (1, -3000.0)}
+
+
 def say(number: int, **words: Any) -> Callable[[Lake], None]:
     return lambda lake: record_decisions(lake, CorrectionDecision(at=AT, by="a test", activity_id=number, words=words))
 

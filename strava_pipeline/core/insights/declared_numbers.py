@@ -28,6 +28,8 @@ class DeclaredNumber:
         lacking: why a row that counts contributes nothing: it has no value.
         said: SQL of what one source's own row says; None: no source says it.
         word: the column of `corrections` with which a person replaces it.
+        column: of `activity_list`, whose `computed` says whether it was computed of the track.
+        how: the column of `activity_sessions` that says how a file's value came about.
         of_a_day: it is of the last day of a period ($last_on), by all activities up to that.
     """
 
@@ -42,6 +44,8 @@ class DeclaredNumber:
     said: str | None = None
     word: str | None = None
     of_a_day: bool = False
+    column: str = ""
+    how: str = "NULL"
 
     def text(self, amount: float | None, units: Units) -> str:
         """The number as pages write it."""
@@ -96,6 +100,8 @@ _NUMBERS = (
         "no source says a distance that can be",
         _within("distance", "4e7"),
         "distance",
+        column="distance",
+        how="distance_by",
     ),
     DeclaredNumber(
         "time",
@@ -109,6 +115,8 @@ _NUMBERS = (
         "no source says how long it took, and there is no track",
         f"coalesce({_within('moving_time', '1e9')}, {_within('elapsed_time', '1e9')})",
         "moving_time",
+        column="moving_time",
+        how="moving_time_by",
     ),
     DeclaredNumber(
         "climb",
@@ -121,6 +129,7 @@ _NUMBERS = (
         "elevation_gain_m",
         "no source says a climb, the track has no heights, or a lift carried it",
         _within("total_elevation_gain", "1e6"),
+        column="total_elevation_gain",
     ),
     DeclaredNumber(
         "activities",
@@ -169,7 +178,7 @@ _NUMBERS = (
             name.capitalize(),
             "load",
             "",
-            f"What the loads up to a day leave of themselves: 1/{days} on their own day, and {days - 1}/{days} of that a day later. So "
+            f"What the loads up to a day leave of themselves: 1/{days} on their own day, {days - 1}/{days} of that a day later: "
             f"{name} follows the load by 1/{days} of the difference (Allen and Coggan, after Banister).",
             f"sum({_left_after(days)} ORDER BY activity_id)",
             _left_after(days),

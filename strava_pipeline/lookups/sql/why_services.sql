@@ -17,7 +17,7 @@ said AS (
     FROM activity_sources AS said
     LEFT JOIN activity_members AS member ON member.id = said.id
     LEFT JOIN sport_groups ON sport_groups.sport_type = coalesce(said.sport_type, said.type)
-    WHERE said.deleted_at IS NULL AND said.source <> '{file}' AND coalesce(said.athlete_id, $athlete_id) = $athlete_id
+    WHERE said.deleted_at IS NULL AND said.source <> '{file}' AND {among} AND coalesce(said.athlete_id, $athlete_id) = $athlete_id
 ),
 services AS (
     SELECT DISTINCT source FROM said

@@ -62,6 +62,7 @@ class ListQuery(BaseModel):
     max_time: Amount = Field(None, description="likewise, included")
     min_climb: Amount = Field(None, description="metres, or metres or feet by `units`")
     max_climb: Amount = Field(None, description="likewise, included")
+    activity: Annotated[int | None, Digits] = Field(None, ge=-(2**63) + 1, le=2**63 - 1, description="this one alone")
     units: Units | None = Field(None, description="of the bounds: km (km, min, m) or miles (mi, min, ft); else m and s")
     sort: Sort = Field("date", description="what the rows are sorted by; those without it come last")
     order: Order | None = Field(None, description="asc or desc; unless said, texts from A, all else from the greatest")
@@ -96,6 +97,7 @@ class ListQuery(BaseModel):
             _said(self.counts),
             self.visibility,
             **bounds,
+            activity=self.activity,
             sort=self.sort,
             descending=(self.order or _usual_order(self.sort)) == "desc",
         )
