@@ -10,8 +10,9 @@ from itertools import groupby
 from typing import Any
 
 from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
-from strava_pipeline.core.sources import FILE
+from strava_pipeline.core.sources import FILE, STRAVA
 from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.sql import literal, sql
 from strava_pipeline.lookups.activity_list import CONDITIONS, Selection, literal_of
@@ -68,8 +69,9 @@ class Why:
         next: where the next page begins; None after the last one.
         excluded: what contributes nothing, by reason.
         changed: what corrections, cuts and rules changed, by reason.
-        services: by source; only for a period and a sport, where no other filter is set.
-        sources: of a single activity, what each source says, in the order of their priority; `leads`: the rule by which that row's value counts.
+        services: by source; only for a period and a sport, where no other filter is set. None: it is no longer known.
+        sources: of a single activity, what each source says, in the order of their priority; `leads`: the rule by which a row's
+            value counts.
         statement: the number as SQL for a person.
     """
 
@@ -84,7 +86,7 @@ class Why:
     next: int | None
     excluded: dict[str, Reason]
     changed: dict[str, Reason]
-    services: dict[str, ServiceNumber]
+    services: dict[str, ServiceNumber | None]
     sources: list[dict[str, Any]]
     statement: str
 
@@ -125,15 +127,28 @@ REASONS: Mapping[str, tuple[str, str]] = {
 
 
 def why(
-    connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection, *, first: int = 0
+    connection: Connection,
+    athlete_id: int,
+    declared: DeclaredNumber,
+    selection: Selection,
+    *,
+    first: int = 0,
+    settings: Settings | None = None,
 ) -> Why:
-    """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it."""
+    """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it.
+
+    `settings`: say whether services stand beside it, and whether what Strava's API told is kept.
+    """
     asked, counted = {**selection.wanted, "athlete_id": athlete_id}, _counted(_columns(declared), selection)
     number = rows_by(connection, _counted(f"{declared.total} AS number", selection), asked)[0]["number"]
     sums = rows_by(connection, f"{_SUMS} FROM ({counted}) WHERE value IS NOT NULL", asked)[0]
     page = {**asked, "first": first, "most": ROWS + 1}
     rows = rows_by(connection, f"{_listed(counted)} LIMIT $most OFFSET $first", page)
     is_plain = declared.said is not None and selection.wanted.keys() <= {*_PERIOD, "sport"}
+    is_plain = is_plain and (settings is None or settings.why_services)
+    services = _services(connection, declared, selection, counted, asked) if is_plain else {}
+    if services and settings and settings.api_keep_days:
+        services[STRAVA] = None
     return Why(
         declared.name,
         declared.title,
@@ -146,7 +161,7 @@ def why(
         first + ROWS if len(rows) > ROWS else None,
         _excluded(connection, declared, selection, counted, asked),
         _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
-        _services(connection, declared, selection, counted, asked) if is_plain else {},
+        services,
         _sources(connection, declared, selection) if declared.said is not None and selection.activity else [],
         statement_of(declared, selection, athlete_id),
     )
@@ -238,13 +253,13 @@ _IS_OF = "$sport IN (coalesce(said.sport_type, said.type), coalesce(sport_group,
 
 def _services(
     connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
-) -> dict[str, ServiceNumber]:
+) -> dict[str, ServiceNumber | None]:
     """The number as each service would have it, and where the difference comes from, the largest part first."""
     is_of = f"coalesce({_IS_OF}, false)" if selection.sport else "true"
     among = "said.activity_id = $activity" if selection.activity else "true"
     text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE, among=among)
     asked = {"first_on": None, "last_on": None, **asked, "most": _SHOWN}
-    found = {}
+    found: dict[str, ServiceNumber | None] = {}
     for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
         parts = [*rows]
         reasons = {

@@ -67,7 +67,7 @@ def why(
             first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
         asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute, activity=activity)
         selection = up_to_a_day(known_choices(connection, asked), declared, today)
-        found = why_number(connection, athlete.id, declared, selection)
+        found = why_number(connection, athlete.id, declared, selection, settings=settings)
     if as_json:
         echo_json(found)
     else:
@@ -97,8 +97,10 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
         "services": [
             {"service": source, "number": text(each.value), "reason": REASONS[part.reason][0], "here": text(part.value)}
             for source, each in found.services.items()
+            if each is not None
             for part in each.reasons.values()
-        ],
+        ]
+        + [{"service": source, "number": "no longer known"} for source, each in found.services.items() if each is None],
         "sources": [
             {"source": row["source"], "value": text(row["value"]), "": REASONS[row["leads"]][0] if row["leads"] else ""}
             for row in found.sources

@@ -12,6 +12,7 @@ import pytest
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, number_named
+from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import CorrectionDecision
 from strava_pipeline.lake.gold.publish import publish, snapshot
@@ -110,6 +111,7 @@ def explained(lake: Lake, name: str, selection: Selection = YEAR) -> Why:
     if selection in (YEAR, RIDES):
         assert found.activities + sum(each.activities for each in found.excluded.values()) == of_all[0][0]
     for each in found.services.values():
+        assert each is not None
         assert (found.number or 0) - each.value == pytest.approx(each.difference)
         assert sum(reason.value for reason in each.reasons.values()) == pytest.approx(each.difference)
     assert {*found.excluded, *found.changed} <= {*REASONS}
@@ -159,6 +161,12 @@ def test_each_difference_to_a_service_has_one_reason_and_they_add_up(stock: Lake
     everything = explained(stock, "activities").services["garmin"]
     assert by_reason(everything.reasons)["only_there"] == (1, -1), "the drive"
     assert explained(stock, "load").services == {}, "no service says one"
+    with reading(stock) as connection:
+        for words, wanted in (({"WHY_SERVICES": False}, []), ({"STRAVA_API_KEEP_DAYS": 7}, ["strava"])):
+            settings = Settings.model_validate({"STRAVA_DATA_DIR": stock.data_dir, **words})
+            beside = why(connection, ME, NUMBERS["distance"], RIDES, settings=settings).services
+            assert [name for name, each in beside.items() if each is None] == wanted, "Strava's is no longer known"
+            assert bool(beside) is bool(wanted)
     tagged = explained(stock, "distance", Selection(tag="x"))
     assert tagged.services == {}, "no service knows your tags"
 

@@ -14,7 +14,7 @@ from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import Asked, AskedList, known_selection
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSite, Snapshot
 
 router = APIRouter(prefix="/api/why", dependencies=[Depends(only_known_parameters)], tags=["why"])
 _NUMBERS = shape("Numbers", numbers=Rows)
@@ -61,6 +61,17 @@ def numbers() -> Response:
 
 
 @router.get("/{number}", response_model=_WHY, responses=problems(404), dependencies=[KEPT])
-def number(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0) -> Response:
+def number(
+    site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
+) -> Response:
     """A number of the activities that a list with the same parameters has."""
-    return json_answer(why(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first))
+    return json_answer(
+        why(
+            snapshot,
+            owner.athlete.id,
+            declared,
+            of(asked, snapshot, declared, owner),
+            first=first,
+            settings=site.settings,
+        )
+    )

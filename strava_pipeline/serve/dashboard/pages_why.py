@@ -10,7 +10,7 @@ from strava_pipeline.serve.dashboard.api_why import Declared, First, of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSite, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
@@ -32,9 +32,17 @@ def rows_csv(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked:
 
 @router.get("/why/{number}", dependencies=[KEPT])
 def number(
-    request: Request, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
+    request: Request,
+    site: CurrentSite,
+    snapshot: Snapshot,
+    owner: CurrentOwner,
+    declared: Declared,
+    asked: AskedList,
+    first: First = 0,
 ) -> HTMLResponse:
     """A number with everything behind it."""
-    found = why(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first)
+    found = why(
+        snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first, settings=site.settings
+    )
     values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
     return render(request, "why.html", values)
