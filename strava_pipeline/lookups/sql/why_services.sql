@@ -53,10 +53,10 @@ SELECT
     sum(counted_there ORDER BY activity_id) AS there,
     count(*) FILTER (difference <> 0) AS activities,
     sum(difference ORDER BY activity_id) AS difference,
-    list({{
+    arg_max({{
         'activity_id': activity_id, 'on_day': on_day, 'name': name, 'sport_type': sport_type,
         'here': here, 'there': there, 'difference': difference
-    }} ORDER BY abs(difference) DESC, activity_id) FILTER (difference <> 0)[:$most] AS rows
+    }}, abs(difference), $most) FILTER (difference <> 0) AS rows
 FROM (SELECT *, coalesce(here, 0) - counted_there AS difference FROM parts)
 GROUP BY source, reason
 ORDER BY source, abs(sum(difference)) DESC, reason
