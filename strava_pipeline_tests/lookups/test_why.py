@@ -283,7 +283,9 @@ def test_a_change_moves_the_number_and_its_explanation_together(stock: Lake, tmp
 def test_the_list_and_the_explanation_are_one_aggregate(new_lake: NewLake, tmp_path: Path) -> None:
     lake = new_lake(tmp_path / "data")
     put(lake, many(300))
+    put(lake, [{**activity(400, "2025-05-06T08:00"), "start_date": None, "start_date_local": None, "year": 2025}])
     publish(lake)
+    assert explained(lake, "days", Selection()).excluded["lacking"].activities > 0, "what has no day makes none"
     for selection in (Selection(), Selection(sport="run"), Selection(gear="strava:b1", min_distance=1000.0), YEAR):
         with reading(lake) as connection:
             totals = activity_page(connection, selection, athlete_id=ME).totals

@@ -78,7 +78,8 @@ def _within(column: str, most: str) -> str:
 
 
 def _first_of(period: str) -> str:
-    return f"CASE row_number() OVER (PARTITION BY {period} ORDER BY start_date_local, activity_id) WHEN 1 THEN 1 END"
+    place = f"row_number() OVER (PARTITION BY {period} ORDER BY start_date_local, activity_id)"
+    return f"CASE WHEN on_day IS NOT NULL AND {place} = 1 THEN 1 END"
 
 
 def _left_after(days: int) -> str:
@@ -149,7 +150,7 @@ _NUMBERS = (
         "How many local days have an activity, by the athlete’s clock at its start. The first activity of a day contributes it.",
         "count(DISTINCT on_day)",
         _first_of("on_day"),
-        "another activity of its day is before it",
+        "another activity of its day is before it, or it has no day",
     ),
     DeclaredNumber(
         "weeks",
@@ -159,7 +160,7 @@ _NUMBERS = (
         "How many weeks, from Monday on, have an activity. The first activity of a week contributes it.",
         f"count(DISTINCT {_WEEK})",
         _first_of(_WEEK),
-        "another activity of its week is before it",
+        "another activity of its week is before it, or it has no day",
     ),
     DeclaredNumber(
         "load",

@@ -45,4 +45,5 @@ def number(
         snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first, settings=site.settings
     )
     values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
+    values["today"] = owner.today
     return render(request, "why.html", values)
