@@ -28,6 +28,7 @@ WITHOUT = {  # an element, by its tag, #id, .class or [aria-label], → why its 
     "section[records-": "values of one activity each, which they lead to",
     "form": "what a form takes",
     "option": "what a form takes",
+    ".no-sport": "no filter selects what has no sport",
     ".attention": "what waits until somebody decides: a reason of what does not count",
     ".cards li": "what one service's own rows say of its piece",
     "section[of-": "values of one activity each, which they lead to",

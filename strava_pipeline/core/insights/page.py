@@ -70,7 +70,12 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "calendar": calendar(summary),
         "months": _months(summary),
         "by_sport": [
-            (sport_name(sport or NOTHING), group_name(group), _row(sums, units), _query(summary, sport))
+            (
+                sport_name(sport or NOTHING),
+                group_name(group),
+                _row(sums, units),
+                _query(summary, sport) if sport else None,  # no filter selects what has no sport
+            )
             for sport, group, sums in summary.by_sport
         ],
         "records": _records(summary, names or {}),
