@@ -1,6 +1,7 @@
 """lookups.why: a number is the sum of its rows, everything else of the period has a reason, and services' differences add up."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import strava_pipeline
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, number_named
 from strava_pipeline.environment.settings import Settings
@@ -316,3 +318,27 @@ def test_an_answer_is_json(stock: Lake) -> None:
 
     answer = json.loads(json_line(plain(explained(stock, "distance", RIDES))))
     assert answer["services"]["garmin"]["reasons"]["field"]["rows"][0]["there"] == 20_000
+
+
+SUMS_OF_THEIR_OWN = {  # statement → what its sum is, if not a declared number
+    "activity_list": "means and speeds of a list, beside its totals",
+    "compared": "a check, which counts straight from the rows what files of insights say",
+    "counts_by_year": "kilometres in `status`, of rows beside their details, also where a clock was wrong",
+    "eddington_numbers": "a day's distance, of which days are counted",
+    "gear_items": "what one service's own rows say of its piece",
+    "gear_mileage": "what Strava says that gear has",
+    "load_methods": "an order of rows",
+    "records": "an order of groups",
+    "sports_by_day": "an order of groups",
+    "training_load": "fitness of all days in one pass, as the declared numbers of one day",
+    "waiting": "what counts in nothing until somebody decides: a reason here",
+}
+
+
+def test_no_statement_adds_up_a_declared_number_by_itself() -> None:
+    columns = "distance|distance_m|moving_time|moving_time_seconds|elevation_gain_m|total_elevation_gain|load"
+    own = re.compile(rf"\bsum\((?:coalesce\()?(?:\w+\.)?(?:{columns})\b")
+    folder = Path(strava_pipeline.__file__).parent
+    paths = [*folder.glob("lake/sql/**/*.sql"), *folder.glob("lookups/sql/*.sql")]
+    found = {path.stem for path in paths if own.search(path.read_text(encoding="utf-8"))}
+    assert found == {*SUMS_OF_THEIR_OWN}, "write {total_…} instead, or say here what it adds up"
