@@ -31,13 +31,13 @@ class Reason:
         reason: gone, drive, waiting, twice …
         activities: how many.
         value: what they would contribute, or contribute more than a service says, as far as it is known.
-        rows: the newest of them, or those with the greatest differences.
+        rows: by id, the newest of them, or those with the greatest differences.
     """
 
     reason: str
     activities: int
     value: float
-    rows: list[dict[str, Any]]
+    rows: dict[int, dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Why:
         number: None where nothing that counts has a value.
         activities: how many contribute to it.
         joined: how many of these have several rows, which count once.
-        rows: a page of these, the newest first, each with the `value` that it contributes.
+        rows: a page of these by id, the newest first, each with the `value` that it contributes.
         next: where the next page begins; None after the last one.
         excluded: what contributes nothing, by reason.
         changed: what corrections, cuts and rules changed, by reason.
         services: by source; only for a period and a sport, where no other filter is set. None: it is no longer known.
-        sources: of a single activity, what each source says, in the order of their priority; `leads`: the rule by which a row's
-            value counts.
+        sources: of a single activity, what each source's row says, in the order of their priority; `leads`: the rule by which
+            its value counts.
         statement: the number as SQL for a person.
     """
 
@@ -82,12 +82,12 @@ class Why:
     number: float | None
     activities: int
     joined: int
-    rows: list[dict[str, Any]]
+    rows: dict[int, dict[str, Any]]
     next: int | None
     excluded: dict[str, Reason]
     changed: dict[str, Reason]
     services: dict[str, ServiceNumber | None]
-    sources: list[dict[str, Any]]
+    sources: dict[int, dict[str, Any]]
     statement: str
 
 
@@ -157,12 +157,12 @@ def why(
         number,
         sums["activities"],
         sums["joined"],
-        rows[:ROWS],
+        _by_id(rows[:ROWS]),
         first + ROWS if len(rows) > ROWS else None,
         _excluded(connection, declared, selection, counted, asked),
         _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
         services,
-        _sources(connection, declared, selection) if declared.said is not None and selection.activity else [],
+        _sources(connection, declared, selection) if declared.said is not None and selection.activity else {},
         statement_of(declared, selection, athlete_id),
     )
 
@@ -263,7 +263,7 @@ def _services(
     for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
         parts = [*rows]
         reasons = {
-            row["reason"]: Reason(row["reason"], row["activities"], row["difference"], row["rows"] or [])
+            row["reason"]: Reason(row["reason"], row["activities"], row["difference"], _by_id(row["rows"] or []))
             for row in parts
             if row["activities"]
         }
@@ -273,11 +273,11 @@ def _services(
     return found
 
 
-def _sources(connection: Connection, declared: DeclaredNumber, selection: Selection) -> list[dict[str, Any]]:
+def _sources(connection: Connection, declared: DeclaredNumber, selection: Selection) -> dict[int, dict[str, Any]]:
     """What each source says of the number in one activity."""
     word = f"own.{declared.word}" if declared.word else "NULL"
     text = _sql("why_sources").format(said=declared.said, word=word, column=declared.column, how=declared.how)
-    return rows_by(connection, text, {"activity": selection.activity})
+    return _by_id(rows_by(connection, text, {"activity": selection.activity}))
 
 
 def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float]) -> dict[str, Reason]:
@@ -285,6 +285,11 @@ def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float])
     for row in rows:
         found.setdefault(row["reason"], []).append(row)
     return {
-        reason: Reason(reason, len(several), sum(map(value, several)), several[:_SHOWN])
+        reason: Reason(reason, len(several), sum(map(value, several)), _by_id(several[:_SHOWN]))
         for reason, several in sorted(found.items(), key=lambda each: -len(each[1]))
     }
+
+
+def _by_id(rows: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Rows by the id of a source's row, or else of the activity."""
+    return {row["id"] if "id" in row else row["activity_id"]: row for row in rows}

@@ -86,7 +86,9 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
         "what it is": found.sentence,
         "activities": found.activities,
         "joined": found.joined,
-        "newest": [{"day": row["on_day"], "name": row["name"], "": text(row["value"])} for row in found.rows[:5]],
+        "newest": [
+            {"day": row["on_day"], "name": row["name"], "": text(row["value"])} for row in [*found.rows.values()][:5]
+        ],
         **{
             title: [
                 {"": each.activities, "reason": REASONS[each.reason][0], "value": text(each.value)}
@@ -103,7 +105,7 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
         + [{"service": source, "number": "no longer known"} for source, each in found.services.items() if each is None],
         "sources": [
             {"source": row["source"], "value": text(row["value"]), "": REASONS[row["leads"]][0] if row["leads"] else ""}
-            for row in found.sources
+            for row in found.sources.values()
         ],
         "sql": found.statement,
     }

@@ -30,7 +30,7 @@ def test_why_says_what_counts_and_how_services_differ(lake: Lake, type_in: Type)
     for said in ("distance: 317.20 km", "garmin", "only here", "it is of another sport", "FROM counted_activities"):
         assert said in shown.out
     answer = json.loads(type_in("why", "distance", "--from", "2025-02-01", "--to", "2025-02-01", "--json").out)
-    assert (answer["number"], answer["rows"][0]["on_day"]) == (40_100.0, "2025-02-01")
+    assert (answer["number"], {row["on_day"] for row in answer["rows"].values()}) == (40_100.0, {"2025-02-01"})
     assert {*json.loads(type_in("schema", "why", "--json").out)["numbers"]} >= {"distance", "time", "load"}
 
 

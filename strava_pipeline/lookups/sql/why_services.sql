@@ -5,6 +5,7 @@ WITH ours AS (
 ),
 said AS (
     SELECT
+        said.id,
         said.activity_id,
         said.source,
         said.name,
@@ -23,7 +24,7 @@ services AS (
     SELECT DISTINCT source FROM said
 ),
 parts AS (
-    SELECT source, ours.activity_id, ours.on_day, ours.name, ours.sport_type, ours.value AS here, said.value AS there,
+    SELECT source, coalesce(said.id, ours.activity_id) AS id, ours.activity_id, ours.on_day, ours.name, ours.sport_type, ours.value AS here, said.value AS there,
         CASE
             WHEN said.activity_id IS NULL THEN 'only_here'
             WHEN NOT said.is_then THEN 'another_day'
@@ -35,7 +36,7 @@ parts AS (
     CROSS JOIN services
     LEFT JOIN (FROM said WHERE is_first) AS said USING (activity_id, source)
     UNION ALL
-    SELECT said.source, said.activity_id, said.on_day, said.name, said.sport_type, NULL, said.value,
+    SELECT said.source, said.id, said.activity_id, said.on_day, said.name, said.sport_type, NULL, said.value,
         CASE
             WHEN NOT is_first OR said.activity_id IN (SELECT waiting_id FROM activity_matches) THEN 'twice'
             WHEN here.id IS NULL OR NOT here.counts THEN 'only_there'
@@ -54,7 +55,7 @@ SELECT
     count(*) FILTER (difference <> 0) AS activities,
     sum(difference ORDER BY activity_id) AS difference,
     arg_max({{
-        'activity_id': activity_id, 'on_day': on_day, 'name': name, 'sport_type': sport_type,
+        'id': id, 'activity_id': activity_id, 'on_day': on_day, 'name': name, 'sport_type': sport_type,
         'here': here, 'there': there, 'difference': difference
     }}, abs(difference), $most) FILTER (difference <> 0) AS rows
 FROM (SELECT *, coalesce(here, 0) - counted_there AS difference FROM parts)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber, described
 from strava_pipeline.lookups.activity_list import Selection
 from strava_pipeline.lookups.bests import Owner
-from strava_pipeline.lookups.why import up_to_a_day, why
+from strava_pipeline.lookups.why import Why, up_to_a_day, why
 from strava_pipeline.serve.dashboard.answers import Digits, Row, Rows, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
@@ -27,11 +27,12 @@ _WHY = shape(
     number=float | None,
     activities=int,
     joined=int,
-    rows=list[Row],
+    rows=Rows,
     next=int | None,
     excluded=Rows,
     changed=Rows,
-    services=Rows,
+    services=dict[str, Row | None],
+    sources=Rows,
     statement=str,
 )
 First = Annotated[
@@ -54,24 +55,24 @@ def of(asked: Asked, snapshot: Snapshot, declared: DeclaredNumber, owner: Owner)
 Declared = Annotated[DeclaredNumber, Depends(_declared)]
 
 
-@router.get("", response_model=_NUMBERS)
+def _explained(
+    site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
+) -> Why:
+    """A number of the activities that a list with the same parameters has. Raises ProblemError."""
+    selection = of(asked, snapshot, declared, owner)
+    return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings)
+
+
+Explained = Annotated[Why, Depends(_explained)]
+
+
+@router.get("", response_model=_NUMBERS, dependencies=[KEPT])
 def numbers() -> Response:
     """The declared numbers, each with what it is."""
     return json_answer({"numbers": described()})
 
 
 @router.get("/{number}", response_model=_WHY, responses=problems(404), dependencies=[KEPT])
-def number(
-    site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
-) -> Response:
-    """A number of the activities that a list with the same parameters has."""
-    return json_answer(
-        why(
-            snapshot,
-            owner.athlete.id,
-            declared,
-            of(asked, snapshot, declared, owner),
-            first=first,
-            settings=site.settings,
-        )
-    )
+def number(found: Explained) -> Response:
+    """A number of the activities that a list with the same parameters has, and how it comes about."""
+    return json_answer(found)

@@ -5,17 +5,17 @@ from starlette.responses import HTMLResponse, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.insights.declared_numbers import NUMBERS
-from strava_pipeline.lookups.why import REASONS, contributions, why
-from strava_pipeline.serve.dashboard.api_why import Declared, First, of
+from strava_pipeline.lookups.why import REASONS, contributions
+from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSite, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/why")
+@router.get("/why", dependencies=[KEPT])
 def all_numbers(request: Request) -> HTMLResponse:
     """The declared numbers."""
     return render(request, "why_numbers.html", {"numbers": NUMBERS})
@@ -32,18 +32,8 @@ def rows_csv(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked:
 
 @router.get("/why/{number}", dependencies=[KEPT])
 def number(
-    request: Request,
-    site: CurrentSite,
-    snapshot: Snapshot,
-    owner: CurrentOwner,
-    declared: Declared,
-    asked: AskedList,
-    first: First = 0,
+    request: Request, found: Explained, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
 ) -> HTMLResponse:
     """A number with everything behind it."""
-    found = why(
-        snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner), first=first, settings=site.settings
-    )
     values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
-    values["today"] = owner.today
-    return render(request, "why.html", values)
+    return render(request, "why.html", {**values, "today": owner.today})
