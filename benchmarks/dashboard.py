@@ -179,7 +179,8 @@ def _add_services(place: Place) -> None:
     """Let the other services have every activity, too, half of them under another name, and each one's listing be complete."""
     from strava_pipeline.lake.bronze.listing import begin_listing
     from strava_pipeline.lake.bronze.manifests import Window
-    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+    from strava_pipeline.lake.gold.notes import mark_changed
+    from strava_pipeline.lake.gold.warehouse import writing
 
     with writing(place.lake) as connection:
         for number, source in enumerate(SERVICES[1:], start=1):

@@ -33,8 +33,9 @@ def anew(place: Place) -> Work:
 
 
 def _publish(place: Place, statement: str, *, for_good: bool) -> Work:
+    from strava_pipeline.lake.gold.notes import mark_changed
     from strava_pipeline.lake.gold.publish import publish
-    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+    from strava_pipeline.lake.gold.warehouse import writing
     from strava_pipeline.lake.gold.written_anew import note_deletion_for_good
 
     if not place.lake.snapshot.exists():

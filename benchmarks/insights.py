@@ -91,7 +91,8 @@ def files(place: Place) -> Work:
 
 def one_more(place: Place) -> Work:
     """The same as `files`, after one more activity in one year."""
-    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+    from strava_pipeline.lake.gold.notes import mark_changed
+    from strava_pipeline.lake.gold.warehouse import writing
 
     with writing(place.lake) as connection:
         copy = "SELECT * REPLACE (-id AS id) FROM activities_all WHERE id = 1"
@@ -115,7 +116,8 @@ def views(place: Place) -> Work:
 
 
 def fill(place: Place) -> None:
-    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+    from strava_pipeline.lake.gold.notes import mark_changed
+    from strava_pipeline.lake.gold.warehouse import writing
 
     with writing(place.lake) as connection:
         if connection.execute("SELECT count(*) = 0 FROM activities_all").fetchall()[0][0]:

@@ -95,8 +95,9 @@ def publish(place: Place) -> Work:
 
 def publish_large(place: Place) -> Work:
     """Publish a warehouse of LARGE_BYTES."""
+    from strava_pipeline.lake.gold.notes import mark_changed
     from strava_pipeline.lake.gold.publish import publish
-    from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+    from strava_pipeline.lake.gold.warehouse import writing
 
     with writing(place.lake) as connection:
         connection.execute("CREATE TABLE filler (a DOUBLE, b DOUBLE)")

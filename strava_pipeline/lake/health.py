@@ -21,7 +21,7 @@ from strava_pipeline.core.facts import Fact, ok, problem, skipped, warning
 from strava_pipeline.core.landings import DAY
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.core.tables import TABLES, catalogue_version
+from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.text import some_of
 from strava_pipeline.core.years import YearRange, year_window
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
@@ -30,6 +30,7 @@ from strava_pipeline.lake.bronze.listings import future_listings, provider_listi
 from strava_pipeline.lake.bronze.manifests import Manifest
 from strava_pipeline.lake.decisions import decision_files
 from strava_pipeline.lake.files import bytes_free, nearest, unpacked
+from strava_pipeline.lake.gold.notes import is_noted, revision
 from strava_pipeline.lake.gold.publish import snapshot
 from strava_pipeline.lake.gold.publish_pause import is_looked_after, waiting_years
 from strava_pipeline.lake.gold.quality import counted
@@ -37,12 +38,11 @@ from strava_pipeline.lake.gold.warehouse import (
     REBUILDING,
     Connection,
     at_rest,
-    catalogue_of,
     has_ever_existed,
     has_other_views,
     is_a_database,
-    is_marked,
-    revision,
+    version,
+    version_of,
 )
 from strava_pipeline.lake.imports.activities import all_listings
 from strava_pipeline.lake.locks import others_at_work
@@ -93,14 +93,14 @@ def _working(lake: Lake) -> tuple[list[Fact], str | None]:
 
 
 def _look(lake: Lake, connection: Connection) -> tuple[list[Fact], str | None]:
-    made_by = catalogue_of(connection)
+    made_by = version_of(connection)
     if made_by is None:
         return [warning(WORKING, "it has no tables yet.", _AGAIN)], None
-    if made_by != catalogue_version():
+    if made_by != version():
         return [warning(WORKING, "it was made by another version of the tables.", _AGAIN)], None
     log = log_of(lake.working)
     rest = f"; what a run did at last is in {log} (keep it, the next run takes it in)" if log.exists() else ""
-    if is_marked(connection, REBUILDING):
+    if is_noted(connection, REBUILDING):
         state = warning(WORKING, f"the last rebuild did not come to its end{rest}.", _AGAIN)
     else:
         state = ok(WORKING, f"opens, with the present tables{rest}")

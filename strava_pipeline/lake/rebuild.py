@@ -11,6 +11,7 @@ from typing import Protocol
 import duckdb
 
 from strava_pipeline.core.errors import PipelineError
+from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import STRAVA, gear_source
 from strava_pipeline.core.systems import parts
 from strava_pipeline.core.tables import ACTIVITIES_ALL, DETAIL_TABLES, GEAR, TABLES
@@ -23,13 +24,8 @@ from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.expired import TOLD_BY_API
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities
-from strava_pipeline.lake.gold.merge_details import (
-    fetch_times_in_gold,
-    merge_details,
-    merge_fresh_details,
-    merge_profile,
-    sync_kudos,
-)
+from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.notes import DUE, is_noted, note, note_made, stands, unmark
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.quality import counted, table_columns, table_keys
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
@@ -42,20 +38,17 @@ from strava_pipeline.lake.gold.warehouse import (
     exclusively,
     has_ever_existed,
     is_a_database,
-    is_marked,
     is_outdated,
-    mark,
     opened,
     reading,
     transaction,
-    unmark,
     writing,
 )
 from strava_pipeline.lake.imports.activities import all_listings, has_outdated_activities, remove_activities
 from strava_pipeline.lake.imports.files import has_old_readings
 from strava_pipeline.lake.imports.manifests import undone_names
-from strava_pipeline.lake.imports.merge import merge_fresh_imported, merge_imported_details
-from strava_pipeline.lake.imports.rereading import changes_of_reading, is_read_by_this_version, note_read_by
+from strava_pipeline.lake.imports.merge import merge_details, merge_files, merge_fresh_details
+from strava_pipeline.lake.imports.rereading import READINGS, changes_of_reading
 from strava_pipeline.lake.imports.undo import (
     expected_loss,
     has_left_out_note,
@@ -74,8 +67,10 @@ Work = Callable[[], object]
 Changed = Callable[[str], object]
 Propose = Callable[[Connection], object]
 """Makes the table of proposed changes, within the transaction of the new warehouse."""
-_SHARDS_DUE = "shards are to be made anew"  # a note in the new warehouse, for the run that continues the rebuild
-_IMPORTS_DUE = "activities of imports are to be made anew"  # the same
+_SHARDS_DUE, _IMPORTS_DUE = (
+    f"{DUE}shards",
+    f"{DUE}imports",
+)  # marks in the new warehouse, for the run that continues the rebuild
 
 
 class Watch(Protocol):
@@ -125,12 +120,12 @@ def reason_to_rebuild(lake: Lake) -> str | None:
         return "The working warehouse is damaged."
     try:
         with reading(lake) as connection:
-            if is_marked(connection, REBUILDING):
+            if is_noted(connection, REBUILDING):
                 return "The working warehouse is not whole."
             if left_out_imports(connection) != undone_names(lake):
                 return "An import was undone."
             is_old = has_old_readings(lake) or has_outdated_activities(lake)
-            is_outdated_reading = is_old and not is_read_by_this_version(connection)
+            is_outdated_reading = is_old and not stands(connection, READINGS, str(VERSION))
             return "The warehouse holds what another version read in files." if is_outdated_reading else None
     except OtherCatalogueError:
         return "The working warehouse has the tables of another version."
@@ -161,12 +156,12 @@ def rebuild(
             follows_undo = (left_out_of_lake(lake) or []) != undone
             with writing(new) as connection:
                 if everything:
-                    mark(connection, _SHARDS_DUE)
+                    note(connection, _SHARDS_DUE)
                 is_new = not has_left_out_note(connection)
                 if everything or has_outdated_activities(lake) or ((follows_undo or rereads) and is_new):
-                    mark(connection, _IMPORTS_DUE)
+                    note(connection, _IMPORTS_DUE)
                 note_left_out(connection, undone)
-                note_read_by(connection)
+                note_made(connection, READINGS, str(VERSION))
             _make_imports(lake, watch, make_imports, drop=follows_undo or rereads)
             _write_all_shards(lake, years, watch)
             _merge_all(new, years, watch)
@@ -184,7 +179,7 @@ def rebuild(
 def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -> None:
     """Write the activities of imports, if due; `drop`: shards may hold rows of undone imports or older readings."""
     with reading(lake.remade) as connection:
-        due = is_marked(connection, _IMPORTS_DUE)
+        due = is_noted(connection, _IMPORTS_DUE)
     if due:
         make_imports()
         if drop:
@@ -196,7 +191,7 @@ def _make_imports(lake: Lake, watch: Watch, make_imports: Work, *, drop: bool) -
 
 def _write_all_shards(lake: Lake, years: YearRange, watch: Watch) -> None:
     with reading(lake.remade) as connection:
-        everything = is_marked(connection, _SHARDS_DUE)
+        everything = is_noted(connection, _SHARDS_DUE)
     watch.begin("Writing shards", sum(listing.manifest.rows for listing in all_listings(lake)))
     try:
         write_shards(lake, years.all, years, rewrite=everything, tick=watch.advance)
@@ -219,7 +214,6 @@ def _merge_all(new: Lake, years: YearRange, watch: Watch) -> None:
     watch.begin("Merging details", sum(count_details(new, year) for year in details_in))
     try:
         merge_details(new, details_in, tick=watch.advance)
-        merge_imported_details(new)
     finally:
         watch.end()
 
@@ -231,7 +225,7 @@ def _put_in_place(lake: Lake, new: Lake, years: YearRange, propose: Propose, *, 
             with transaction(connection):
                 merge_activities(connection, new, years.all)
                 merge_fresh_details(connection, new, _detail_years(new, years))
-                merge_fresh_imported(connection, new)
+                merge_files(connection, new)
                 merge_profile(connection, new)
                 for system in parts("keeping"):
                     system.merge(connection, new)
@@ -337,7 +331,7 @@ def _discard_unless_usable(new: Lake, undone: list[str]) -> None:
             usable = is_a_database(new.working)
             if usable:
                 with reading(new) as connection:
-                    usable = left_out_imports(connection) == undone and is_read_by_this_version(connection)
+                    usable = left_out_imports(connection) == undone and stands(connection, READINGS, str(VERSION))
             if not usable:
                 _discard(new)
     except (PipelineError, duckdb.Error):

@@ -19,18 +19,17 @@ from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.files import sweep_unfinished
 from strava_pipeline.lake.gold.expired import held_years_of, landed_before, remove_expired
+from strava_pipeline.lake.gold.notes import DUE, MADE, note, noted, unmark
 from strava_pipeline.lake.gold.publish import published_at
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, reading, spill_folder, unmark, writing
+from strava_pipeline.lake.gold.warehouse import Connection, reading, spill_folder, writing
 from strava_pipeline.lake.gold.written_anew import note_deletion_for_good
 from strava_pipeline.lake.locks import is_live
 from strava_pipeline.lake.made.shards import drop_expired_rows
 from strava_pipeline.lake.made.tracks import remove_stream_tracks
 from strava_pipeline.lake.paths import Lake
 
-_DROPPED = "expired:gone"  # a note in the warehouse: how many had expired when shards were looked through
-_REMOVED = (
-    "expired:removed"  # a note in the warehouse: the partitions whose rows were removed, and readers still have them
-)
+_DROPPED = f"{MADE}expired"  # how many had expired when shards were looked through
+_REMOVED = f"{DUE}expired"  # the partitions whose rows were removed, and readers still have them
 
 
 def due_ids(lake: Lake, until: datetime, now: datetime) -> set[int]:
@@ -74,7 +73,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
     with reading(lake) as connection:
         touched = {*_unpublished(connection)}
         is_held = bool(held_years_of(connection, ids))
-        is_dropped = notes(connection, _DROPPED).get(_DROPPED) == str(len(ids))
+        is_dropped = noted(connection, _DROPPED) == str(len(ids))
     if is_dropped and not (is_held or touched):  # then no track is left either
         return []
     if is_held or not is_dropped:  # shards may hold rows of a run that died before gold had them
@@ -110,7 +109,7 @@ def note_published(lake: Lake) -> None:
 
 
 def _unpublished(connection: Connection) -> list[int]:
-    years: list[int] = json.loads(notes(connection, _REMOVED).get(_REMOVED, "[]"))
+    years: list[int] = json.loads(noted(connection, _REMOVED, "[]"))
     return years
 
 

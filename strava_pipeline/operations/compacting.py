@@ -1,6 +1,6 @@
 """The years in which merging shards has work, found before a run is made for it. Changes nothing.
 
-Each question stands next to the step that does the work, and uses the same criteria. The steps are merging.py's.
+Each step is asked itself where it has one question alone; other questions stand next to the work. The steps are merging.py's.
 """
 
 from collections.abc import Sequence
@@ -9,15 +9,15 @@ from functools import partial
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.deletions import absence
-from strava_pipeline.lake.gold.matches import are_matches_current
-from strava_pipeline.lake.gold.merge import years_to_merge
-from strava_pipeline.lake.gold.merge_details import is_profile_merged
+from strava_pipeline.lake.gold.matches import match_activities, tracks_due
+from strava_pipeline.lake.gold.merge import merge_activities
+from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.publish import is_publish_due, snapshot
 from strava_pipeline.lake.gold.publish_pause import waiting_years
-from strava_pipeline.lake.gold.warehouse import Connection, reading
+from strava_pipeline.lake.gold.warehouse import Connection, is_due, reading
 from strava_pipeline.lake.imports.undo import are_tracks_due
 from strava_pipeline.lake.rebuild import reason_to_rebuild
-from strava_pipeline.operations.changes.proposing import are_proposals_current
+from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.operations.insights import years_without_insights
 from strava_pipeline.operations.run_context import RunContext
 
@@ -53,7 +53,8 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
     """
     lake = run.lake
     with reading(lake) as connection:
-        due = years_behind(lake, run.years, but=but) | years_to_merge(connection, lake, span)
+        due = years_behind(lake, run.years, but=but)
+        due |= {year for year in span if is_due(connection, partial(merge_activities, connection, lake, [year]))}
         deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
         due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
         if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):
@@ -64,9 +65,10 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
 def _is_rest_current(connection: Connection, run: RunContext, settings: Settings) -> bool:
     """Whether everything without a year is up to date: athlete and gear, matches, changes, snapshot."""
     lake = run.lake
-    return (
-        is_profile_merged(connection, lake)
-        and are_matches_current(connection, lake)
-        and are_proposals_current(run, settings, connection)
-        and not is_publish_due(connection, lake)
-    )
+
+    def make_all() -> None:
+        merge_profile(connection, lake)
+        match_activities(connection, lake)
+        update_proposals(run, settings, connection)
+
+    return not (is_due(connection, make_all) or tracks_due(connection) or is_publish_due(connection, lake))

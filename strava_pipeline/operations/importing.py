@@ -20,7 +20,7 @@ from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.numbers import Numbers, if_any, sentence
 from strava_pipeline.core.sources import STRAVA_ARCHIVE
 from strava_pipeline.core.sports import FIT_SPORTS
-from strava_pipeline.core.text import counted
+from strava_pipeline.core.text import counted, printable
 from strava_pipeline.ingest.archive.container import Container, Kind, open_container
 from strava_pipeline.ingest.archive.contents import Contents, Role, contents
 from strava_pipeline.ingest.archive.earlier_rows import EarlierRows
@@ -149,7 +149,7 @@ class _Landing:
     def land(self, container: Container, found: Contents) -> None:
         report, purged = self._report, self._report.purged_files
         files, faults = self._stored(container, found)
-        report.problems += map(str, faults)
+        report.problems += [*map(str, faults), *self._files_missing(container, found)]
         for kind, names in found.left_out.items():
             report.left_out.setdefault(kind, []).extend(names)
             if container.kind is Kind.FILE:
@@ -230,6 +230,19 @@ class _Landing:
         report.new_files += len(fresh)
         report.bytes += sum(fresh)
         return files, faults
+
+    def _files_missing(self, container: Container, found: Contents) -> Iterator[str]:
+        """A sentence for each list that names recordings which neither came with it nor before; a list alone has none."""
+        there = {each.name for each in found.oversized}
+        came = {PurePosixPath(file.name).name for one in self.known for file in one.manifest.files}
+        for export in found.exports if container.kind is not Kind.FILE else ():
+            names = [row.filename for row in export.missing if row.filename and export.root + row.filename not in there]
+            if lacking := sorted(name for name in names if PurePosixPath(name).name not in came):
+                yield (
+                    f"{export.list_name}: {counted(len(lacking), 'recording')} that it names did not come with it, such as "
+                    f"{printable(', '.join(lacking[:3]))}. Their activities have no track, laps or heart rate of their own. "
+                    "Ask Strava for the archive again, if yours should be whole."
+                )
 
     def _left_lying(self, container: Container, files: list[ImportedFile]) -> set[ImportedFile]:
         """The files that have lain in the inbox, unchanged, since their import was undone."""

@@ -18,12 +18,12 @@ from strava_pipeline.lake.gold.deletions import AbsenceReport, Confirmation, Shr
 from strava_pipeline.lake.gold.making import MergeReport
 from strava_pipeline.lake.gold.matches import match_activities, tracks_due, waiting_activities
 from strava_pipeline.lake.gold.merge import merge_activities
-from strava_pipeline.lake.gold.merge_details import has_fresh_details, merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.merge_details import merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, publish, publish_and_compare, published_before
 from strava_pipeline.lake.gold.publish_pause import may_wait, put_off
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
-from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
-from strava_pipeline.lake.imports.merge import has_fresh_files, merge_imported_details
+from strava_pipeline.lake.gold.warehouse import Connection, is_due, reading, writing
+from strava_pipeline.lake.imports.merge import merge_details, merge_fresh_details
 from strava_pipeline.lake.notifications import mark_notifications, notifications, notify
 from strava_pipeline.operations.held_years import held_years
 from strava_pipeline.operations.run_context import RunContext
@@ -101,12 +101,10 @@ def details_merged(run: RunContext, years: Sequence[int]) -> Iterator[tuple[Conn
     """
     lake = run.lake
     with reading(lake) as connection:
-        if not years or not (has_fresh_details(connection, lake, years) or has_fresh_files(connection, lake)):
+        if not years or not is_due(connection, partial(merge_fresh_details, connection, lake, years)):
             yield connection, MergeReport()
             return
-    report, files = merge_details(lake, years), merge_imported_details(lake)
-    report.rows += files.rows
-    report.unknown_fields += files.unknown_fields
+    report = merge_details(lake, years)
     with reading(lake) as connection:
         yield connection, report
 

@@ -12,11 +12,11 @@ from strava_pipeline.lake.bronze.listings import listings, mark_listings_used
 from strava_pipeline.lake.copied import OLD, copy_age, gather_beside
 from strava_pipeline.lake.gold.coverage import differences, newest_row_at
 from strava_pipeline.lake.gold.fetch_selection import select_details
-from strava_pipeline.lake.gold.merge_details import has_fresh_details, sync_kudos
+from strava_pipeline.lake.gold.merge_details import batches_of_answers, sync_kudos
 from strava_pipeline.lake.gold.publish import Published, snapshot
 from strava_pipeline.lake.gold.quarantine import sync_quarantine
-from strava_pipeline.lake.gold.warehouse import reading, transaction
-from strava_pipeline.lake.imports.merge import has_fresh_files
+from strava_pipeline.lake.gold.warehouse import is_due, reading
+from strava_pipeline.lake.imports.merge import merge_fresh_details
 from strava_pipeline.lake.made.shards import are_shards_current
 from strava_pipeline.operations.compacting import years_to_publish
 from strava_pipeline.operations.fetching import scope_of
@@ -80,13 +80,15 @@ def what_is_due(
         if news or len(brings.listed) < listing.manifest.rows:
             return "activities"
         wanted = select_details(lake, years, scope_of(run, settings, details), now)
-        if wanted.due or wanted.refresh or has_fresh_details(connection, lake, years):
+        if wanted.due or wanted.refresh or any(batches_of_answers(connection, lake, years)):
             return "details"
-        if years_to_publish(run, settings, years, but=listing.name) or has_fresh_files(connection, lake):
+        of_files = partial(merge_fresh_details, connection, lake)
+        if years_to_publish(run, settings, years, but=listing.name) or is_due(connection, of_files):
             return "gold"
-        with transaction(connection, is_kept=False):
-            if sync_kudos(connection, lake, years) or sync_quarantine(connection, lake, years):
-                return "details"
+        if is_due(connection, partial(sync_kudos, connection, lake, years)) or is_due(
+            connection, partial(sync_quarantine, connection, lake, years)
+        ):
+            return "details"
     if not are_shards_current(lake, years, run.years):
         return "shards"
     if settings.export_url is not None:  # what PostgreSQL lacks is known only there

@@ -12,6 +12,7 @@ from typing import Any
 from strava_pipeline.core.errors import CheckFailedError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Table
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.gold.notes import TOLD, note, noted, revision
 from strava_pipeline.lake.gold.quality import (
     Agreement,
     bounded_columns,
@@ -23,10 +24,10 @@ from strava_pipeline.lake.gold.quality import (
     row_counts,
     wrong_columns,
 )
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, revision, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.paths import Lake
 
-_RIGHT = "found_right"  # the note in the warehouse
+_RIGHT = f"{TOLD}found_right"  # the note in the warehouse
 INTEGRITY, VALUES = "integrity", "values"  # the checks of a table: each costs a run three events in Dagster's records
 REBUILD = "It is not published. `strava-pipeline rebuild` makes the warehouse again from bronze, without a call."
 CHECKED: dict[str, str] = {("activities" if name == "activities_all" else name): name for name in TABLES}
@@ -196,8 +197,7 @@ def note_right(connection: Connection, run_id: str | None, tables: Iterable[str]
 
 def _found_right(connection: Connection, run_id: str | None) -> dict[str, str]:
     """The tables that the run found correct, and at which revision of the warehouse."""
-    noted = notes(connection, _RIGHT).get(_RIGHT)
-    found: dict[str, Any] = json.loads(noted) if noted else {}
+    found: dict[str, Any] = json.loads(noted(connection, _RIGHT, "{}"))
     return found["tables"] if found and found["run"] == run_id else {}
 
 

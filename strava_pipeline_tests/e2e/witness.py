@@ -13,7 +13,7 @@ import duckdb
 from strava_pipeline.core.tables import DETAIL_TABLES
 from strava_pipeline.lake.files import stamp, unpacked_json
 from strava_pipeline.lake.gold.quality import counted
-from strava_pipeline.lake.gold.warehouse import catalogue_of
+from strava_pipeline.lake.gold.warehouse import version_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.e2e.mortals import Life, Mortals, Step, choose
 from strava_pipeline_tests.rig import CHILDREN, Rig
@@ -79,7 +79,7 @@ def assert_nothing_is_half(rig: Rig, folder: Path) -> None:
             if source.exists():
                 shutil.copyfile(source, target)
         with duckdb.connect(str(copy)) as connection:
-            if catalogue_of(connection) is not None:
+            if version_of(connection) is not None:
                 _assert_whole(connection, lake)
 
 

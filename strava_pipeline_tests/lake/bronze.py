@@ -15,8 +15,8 @@ from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.gold.deletions import mark_absent
 from strava_pipeline.lake.gold.making import MergeReport
 from strava_pipeline.lake.gold.merge import merge_activities
-from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.made.shards import shard_files, write_shards
 from strava_pipeline.lake.paths import Lake
 

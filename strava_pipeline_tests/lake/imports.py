@@ -8,7 +8,7 @@ from strava_pipeline.core.rows import Json
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.imports.activities import SessionKeys, write_activities
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, ImportManifest, land_import
-from strava_pipeline.lake.imports.merge import merge_files, merge_imported_details
+from strava_pipeline.lake.imports.merge import merge_details, merge_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import NOW, YEARS
 
@@ -45,6 +45,6 @@ def imported(lake: Lake, *activities: Made, at: datetime = NOW, gear: Iterable[J
 
 def merge_imported(lake: Lake) -> None:
     """What a run merges beside the activities."""
-    merge_imported_details(lake)
+    merge_details(lake, ())
     with writing(lake) as connection:
         merge_files(connection, lake)

@@ -13,7 +13,8 @@ from typing import Any
 from strava_pipeline.core.sports import GROUP_OF
 from strava_pipeline.core.tables import TABLES
 from strava_pipeline.core.tables.insights import PUBLISH_TABLES
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection, writing
 from strava_pipeline.lake.paths import Lake
 
 Row = dict[str, Any]
@@ -60,8 +61,9 @@ def many(count: int, seed: int = 3, first: str = "2019-12-20", days: int = 1200)
         )
         if row["moving_time"] == 0 and (row["elapsed_time"] or 0) <= 0:  # a way in no time can't be, and counts nowhere
             row["moving_time"] = None
-        if row["sport_type"] is None and row["distance"]:  # nor one of no sport at over 90 km/h
-            row["distance"] = min(row["distance"], 12_000.0)
+        seconds = max(row["moving_time"] or 0, row["elapsed_time"] or 0)
+        if row["distance"] and seconds > 0:  # nor one that is faster than its sport
+            row["distance"] = min(row["distance"], (2.5 if row["sport_type"] == "Swim" else 7.5) * seconds)
         found.append(row)
     return found
 

@@ -9,8 +9,9 @@ from typing import Any
 import duckdb
 import pytest
 
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, reading, writing
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement, load_statement

@@ -118,7 +118,7 @@ def test_zones_are_the_own_ones_or_shares_of_the_threshold(ridden: Lake) -> None
 def test_a_warehouse_without_the_tables_gets_them(ridden: Lake) -> None:
     with writing(ridden) as connection:
         connection.execute("DROP TABLE thresholds_by_date")
-        connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'derived'")
+        connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'made:views'")
     with reading(ridden) as connection:
         assert connection.execute("SELECT * FROM thresholds_by_date").fetchall() == []
     publish(ridden)

@@ -9,7 +9,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import CorrectionDecision, checked_words
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
-from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 
@@ -141,5 +141,5 @@ def test_a_name_that_a_person_wrote_stands_before_a_services_own_at_once(
     with snapshot(lake) as connection:
         found = connection.execute("SELECT name FROM activities UNION ALL SELECT name FROM activity_list").fetchall()
     assert found == [(shown,)] * 2
-    with writing(lake) as connection:
+    with reading(lake) as connection:
         assert not is_publish_due(connection, lake)

@@ -3,12 +3,13 @@
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any
 
 from strava_pipeline.core.wellness import KeptAnswer, days_of, kept_answer
 from strava_pipeline.lake.bronze.answers import land_of_kind
-from strava_pipeline.lake.gold.days import differ, sync_days
-from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.gold.days import sync_days
+from strava_pipeline.lake.gold.warehouse import is_due, reading, writing
 from strava_pipeline.lake.paths import Lake
 
 NOW, DAY = datetime(2026, 3, 1, 12, tzinfo=UTC), date(2026, 2, 28)
@@ -19,11 +20,13 @@ def land(lake: Lake, source: str, part: str, content: Any) -> None:
 
 
 def rows(lake: Lake, query: str) -> list[tuple[Any, ...]]:
-    with writing(lake) as connection:
-        assert differ(connection, lake)
-        sync_days(connection, lake)
-        assert not differ(connection, lake)
-        assert sync_days(connection, lake).rows_merged == 0
+    with reading(lake) as connection:
+        asked = partial(sync_days, connection, lake)
+        assert is_due(connection, asked)
+        with writing(lake):
+            asked()
+        assert not is_due(connection, asked)
+        assert asked().rows_merged == 0
         return connection.execute(query).fetchall()
 
 

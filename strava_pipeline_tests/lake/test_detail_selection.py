@@ -8,8 +8,8 @@ import pytest
 
 from strava_pipeline.lake.bronze.answers import EARLY, detail_files, land_detail
 from strava_pipeline.lake.gold.fetch_selection import REFRESH_REST, Candidate, Scope, select_details, unfetched_details
-from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     ALL,

@@ -14,8 +14,9 @@ from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.lake.files import write_whole
 from strava_pipeline.lake.gold import export_files as export_files_module
 from strava_pipeline.lake.gold.export_files import CSV, PARQUET, FilesReport, export_files
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
 

@@ -7,10 +7,11 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.tables import GOLD_ACTIVITIES
-from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.user_views import view_files
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, copied, detailed, listed, merge
 

@@ -11,9 +11,9 @@ from strava_pipeline.emulator.service import dumps
 from strava_pipeline.ingest.strava.emulator.application import EmulatorConfig
 from strava_pipeline.ingest.strava.emulator.state import ActivityGenerator
 from strava_pipeline.lake.bronze.answers import land_detail
-from strava_pipeline.lake.gold.merge_details import merge_details
 from strava_pipeline.lake.gold.quality import rows_by_year
 from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import ALL, NOW, SECOND, YEARS, merge, rows, started
 from strava_pipeline_tests.lake.conftest import NewLake

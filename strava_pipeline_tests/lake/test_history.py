@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from strava_pipeline.lake.gold.merge import merge_activities
-from strava_pipeline.lake.gold.warehouse import revision, writing
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.made import shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild

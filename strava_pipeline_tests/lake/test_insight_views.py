@@ -673,6 +673,7 @@ def test_drives_and_legs_do_not_count_whoever_shows_them(lake: Lake) -> None:
         assert rows(connection, "SELECT activity_id FROM counted_activities ORDER BY 1") == [(1,), (3,)]
 
 
+FASTEST = {"TrailRun": 8, "Hike": 8, "Swim": 3, "GravelRide": 25, "EBikeRide": 25}
 CANT_BE = [
     ("1901-01-01T00:00", {}, "it began before 1970"),
     ("1970-01-01T00:00", {}, "it began before 1970"),
@@ -690,7 +691,14 @@ CANT_BE = [
     ("2024-12-31T08:00", {"ingestion_ts": AT}, None),
     ("2024-05-01T08:00", {"distance": 195e3, "moving_time": None, "elapsed_time": None}, None),
     ("2024-05-01T08:00", {"distance": 195e3, "moving_time": 0, "elapsed_time": 20_000}, None),
-    ("2024-05-01T08:00", {"distance": 900e3, "moving_time": 3600, "elapsed_time": 3600}, None),  # by aeroplane
+    ("2024-05-01T08:00", {"sport_type": "flying", "distance": 900e3, "moving_time": 3600, "elapsed_time": 3600}, None),
+    *(("2024-05-01T08:00", {"sport_type": sport, "distance": most * 1000.5, "moving_time": None, "elapsed_time": 1000},
+       "in its sport nobody is as fast as its distance in its time") for sport, most in FASTEST.items()),
+    *(("2024-05-01T08:00", {"sport_type": sport, "distance": most * 1000.0, "moving_time": 600, "elapsed_time": 1000}, None)
+      for sport, most in FASTEST.items()),
+    ("2024-05-01T08:00", {"sport_type": "Run", "distance": 300.0, "elapsed_time": 1, "moving_time": 1}, None),  # a clock that ran for a second
+    ("2024-05-01T08:00", {"sport_type": None, "type": "Run", "distance": 60e3, "elapsed_time": 3600},
+     "in its sport nobody is as fast as its distance in its time"),
     ("2024-05-01T08:00", {"distance": 300.0, "moving_time": 0, "elapsed_time": 0}, None),
     ("2024-05-01T08:00", {"distance": float("nan"), "moving_time": -5}, None),
     ("2024-05-01T08:00", {"distance": float("inf"), "moving_time": 2**62}, None),
@@ -710,7 +718,7 @@ def test_what_cant_be_stays_with_its_reason_and_is_in_no_total_and_no_record(lak
         assert rows(connection, "SELECT rows, first_on FROM gear_items") == [(len(possible), date(1985, 6, 1))]
         assert [(each.year, each.activities) for each in counts_by_year(connection) if each.activities] == [
             (1985, 1),
-            (2024, 8),
+            (2024, 14),
         ]
         assert rows_of(connection, "devices", {}) == [], "it is no device's first day"
 

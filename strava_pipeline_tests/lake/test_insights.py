@@ -21,8 +21,9 @@ from strava_pipeline.lake.gold.insights import (
     write_insights,
     year_summary,
 )
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline_tests.lake.insight_rows import ME, activity, day_of, loads, many, measured, moved, put, splits

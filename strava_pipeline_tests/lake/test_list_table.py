@@ -12,9 +12,10 @@ import pytest
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold import activity_list
 from strava_pipeline.lake.gold.efforts import efforts
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.personal import BestsDecision
 from strava_pipeline.lake.gold.publish import is_publish_due, publish, snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, one_number, reading, writing
+from strava_pipeline.lake.gold.warehouse import one_number, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import bests_statement
 from strava_pipeline_tests.lake.insight_rows import activity, put, splits
@@ -183,6 +184,6 @@ def test_a_view_of_an_earlier_version_becomes_the_table(lake: Lake) -> None:
     with closing(duckdb.connect(str(lake.working))) as connection:
         connection.execute("DROP TABLE activity_bests")
         connection.execute("CREATE VIEW activity_bests AS SELECT 1 AS activity_id")
-        connection.execute("UPDATE lake_meta SET value = 'an earlier one' WHERE key = 'derived'")
+        connection.execute("UPDATE lake_meta SET value = 'an earlier one' WHERE key = 'made:views'")
     assert publish(lake)
     assert held_and_missing(lake) == (3, 0, 0)

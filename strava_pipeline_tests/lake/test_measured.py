@@ -83,8 +83,8 @@ def test_a_track_that_moved_to_an_earlier_year_keeps_its_row_when_the_later_one_
 @pytest.mark.closed
 def test_a_warehouse_that_was_made_again_or_got_other_views_gets_the_rows_again(stocked: Lake) -> None:
     with writing(stocked) as connection:
-        connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'derived'")
-        connection.execute("UPDATE lake_meta SET value = 'old:' || value WHERE starts_with(key, 'measured:')")
+        connection.execute("UPDATE lake_meta SET value = 'of an older version' WHERE key = 'made:views'")
+        connection.execute("UPDATE lake_meta SET value = 'old:' || value WHERE starts_with(key, 'made:measured:')")
     assert publish(stocked)
     assert len(published(stocked)) == 3
     stocked.working.unlink()

@@ -16,8 +16,9 @@ from hypothesis import given, settings
 from strava_pipeline.core.json_values import json_text
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.merge import merge_activities
+from strava_pipeline.lake.gold.notes import revision
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.made.shards import write_shards
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.core.test_rows import JSON

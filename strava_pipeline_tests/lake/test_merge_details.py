@@ -11,12 +11,15 @@ import pytest
 from strava_pipeline.core.activities import detail_frames
 from strava_pipeline.core.tables import CHILDREN, DETAIL_TABLES
 from strava_pipeline.core.tables.details import RECORDED
-from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_gear
+from strava_pipeline.lake.bronze.answers import detail_files, land_athlete, land_detail, land_gear
 from strava_pipeline.lake.files import packed
 from strava_pipeline.lake.gold import merge_details as merging
 from strava_pipeline.lake.gold.making import MergeReport
-from strava_pipeline.lake.gold.merge_details import merge_detail_batch, merge_details, merge_profile, sync_kudos
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.merge_details import merge_profile, sync_kudos
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading, writing
+from strava_pipeline.lake.imports import merge as of_files
+from strava_pipeline.lake.imports.merge import detail_batches, merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import (
     DAY,
@@ -106,12 +109,13 @@ def test_of_details_in_two_years_folders_the_newest_counts_once(lake: Lake, year
 
 def test_an_older_detail_that_was_chosen_before_another_run_merged_a_newer_one_does_not_win(lake: Lake) -> None:
     detailed(lake, detail(1, items=5, name="older"), detail(2))
-    chosen = list(detail_files(lake, 2025).values())
+    with reading(lake) as connection:
+        (chosen,) = detail_batches(connection, lake, [2025])
     merge_detailed(lake, detail(1, name="newer"), at=NOW + HOUR)
     report = MergeReport()
     with writing(lake) as connection:
         connection.execute("DELETE FROM activity_details_by_source WHERE activity_id = 2")
-        merge_detail_batch(connection, lake, chosen, report)
+        chosen.merge(connection, report)
     assert (report.inserted, report.updated) == (1, 0)
     assert [found["name"] for found in rows(lake, "activity_details")] == ["newer", "Run 2"]
     assert children(lake) == dict.fromkeys(NESTED, 4)
@@ -126,6 +130,17 @@ def test_of_several_answers_on_disk_the_newest_counts(lake: Lake) -> None:
 
 
 @pytest.mark.slow
+def test_readings_of_files_are_looked_for_when_stravas_details_are_merged(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    merge_detailed(lake, detail(1))
+    order = list[str]()
+    monkeypatch.setattr(of_files, "has_provider_files", lambda lake: order.append("files"))
+    land_detail(lake, 2025, 1, json.dumps(detail(1)).encode(), NOW + DAY)
+    merge_details(lake, [2025], tick=lambda size: order.append("details"))
+    assert order == ["details", "files"], "memory holds one or the other"
+
+
 def test_a_batch_that_fails_leaves_nothing_those_before_it_stay(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     detailed(lake, *(detail(number) for number in range(1, 6)))
     first = detail_files(lake, 2025)[1].good

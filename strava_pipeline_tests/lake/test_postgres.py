@@ -18,9 +18,10 @@ from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.tables.exported import exported_tables
 from strava_pipeline.core.tables.model import Kind
 from strava_pipeline.environment.setting_values import postgres_parameters
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.postgres import ExportReport, Target, delete_exported, export_gold
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, activity, many, put, splits

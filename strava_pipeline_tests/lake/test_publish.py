@@ -13,9 +13,10 @@ import duckdb
 import pytest
 
 from strava_pipeline.core.errors import PipelineError
-from strava_pipeline.lake.gold.merge_details import merge_details
+from strava_pipeline.lake.gold.notes import mark_changed, unmark
 from strava_pipeline.lake.gold.publish import current_snapshot, insights_snapshot, publish, snapshot
-from strava_pipeline.lake.gold.warehouse import REBUILDING, mark_changed, unmark, writing
+from strava_pipeline.lake.gold.warehouse import REBUILDING, writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import DAY, NOW, activity, detailed, listed, merge
 from strava_pipeline_tests.patience import PATIENCE
@@ -215,7 +216,8 @@ DIE = """
 import os, sys
 from pathlib import Path
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.gold.warehouse import connect, mark_changed
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import connect
 connection = connect(Lake(Path(sys.argv[1])).working)
 connection.execute("INSERT INTO activities_all BY NAME SELECT 1 AS id, 'committed' AS name")
 mark_changed(connection)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish, published_at
 from strava_pipeline.lake.gold.publish_pause import (
     may_wait,
@@ -14,7 +15,7 @@ from strava_pipeline.lake.gold.publish_pause import (
     put_off,
     waiting_years,
 )
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.health import PUBLISHED, warehouse_health
 from strava_pipeline.lake.locks import live_run
 from strava_pipeline.lake.paths import Lake

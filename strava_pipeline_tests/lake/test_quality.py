@@ -9,6 +9,7 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.files.agreement import COMPARED
 from strava_pipeline.core.tables import TABLES
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import current_snapshot, publish, snapshot
 from strava_pipeline.lake.gold.quality import (
     bounded_columns,
@@ -21,7 +22,7 @@ from strava_pipeline.lake.gold.quality import (
     stand_ins,
     wrong_columns,
 )
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, writing
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.bronze import NOW, activity, listed, merge, merge_detailed
 from strava_pipeline_tests.lake.conftest import NewLake

@@ -12,6 +12,7 @@ from strava_pipeline.lake.bronze.answers import EARLY, land_detail
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.coverage import years_behind
 from strava_pipeline.lake.gold.fetch_selection import Scope, select_details
+from strava_pipeline.lake.gold.notes import revision
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.quarantine import (
     FailingActivity,
@@ -21,7 +22,7 @@ from strava_pipeline.lake.gold.quarantine import (
     sync_quarantine,
     unreadable_rows,
 )
-from strava_pipeline.lake.gold.warehouse import revision, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline_tests.lake.bronze import (

@@ -18,9 +18,10 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import ACTIVITIES_ALL, TABLES, Column, Kind
 from strava_pipeline.lake import rebuild as rebuilding
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
-from strava_pipeline.lake.gold.merge_details import merge_details, merge_profile, sync_kudos
+from strava_pipeline.lake.gold.merge_details import merge_profile, sync_kudos
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import connect, reading, writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.made import shards
 from strava_pipeline.lake.made.shards import holdings, shard_files
 from strava_pipeline.lake.paths import Lake
@@ -266,7 +267,7 @@ DEATHS = [
     ("shards", "_write", 3),
     pytest.param("shards", "_drop_what_is_held_twice", 1, marks=SOAK),
     pytest.param("shards", "_merge", 1, marks=SOAK),
-    ("merge_details", "merge_detail_batch", 1),
+    ("merge_details", "_merge_answers", 1),
     pytest.param("rebuild", "exclusively", 1, marks=SOAK),
     pytest.param("rebuild", "log_of", 1, marks=SOAK),
     ("rebuild", "sync_folder", 1),

@@ -10,9 +10,10 @@ import pytest
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.lake.gold import shared_snapshot
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.shared_snapshot import SharedSnapshot
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import Connection, writing
 from strava_pipeline.lake.paths import Lake
 
 pytestmark = pytest.mark.slow

@@ -3,7 +3,9 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.lake.bronze.answers import land_gear
 from strava_pipeline.lake.gold import sessions, warehouse
 from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.notes import begin_change, mark_changed, note, revision, unmark
 from strava_pipeline.lake.gold.publish import current_snapshot, publish
 from strava_pipeline.lake.gold.quality import (
     counted,
@@ -31,13 +34,13 @@ from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
-    catalogue_of,
     connect,
-    mark_changed,
+    is_due,
     reading,
-    revision,
     spill,
     spill_folder,
+    transaction,
+    version_of,
     writing,
 )
 from strava_pipeline.lake.paths import Lake
@@ -60,13 +63,73 @@ def present(lake: Lake) -> list[int]:
 
 def test_a_new_warehouse_has_every_table_of_the_catalogue_and_no_rows(lake: Lake) -> None:
     with reading(lake) as connection:
-        assert catalogue_of(connection) == catalogue_version()
+        assert version_of(connection) == f"{catalogue_version()}.2"
         assert row_counts(connection) == dict.fromkeys(TABLES, 0)
         for name in ("activities", "deleted_activities"):
             assert connection.execute(f"SELECT * FROM {name}").fetchall() == []
         for table in TABLES.values():
             described = connection.execute(f"DESCRIBE {table.name}").fetchall()
             assert [name for name, *_ in described] == [column.name for column in table.columns]
+
+
+CHANGES: dict[str, Callable[[Connection], object]] = {
+    "a change": mark_changed,
+    "a note": lambda connection: note(connection, "made:x", "1"),
+    "a note that goes": lambda connection: unmark(connection, "made:x"),
+    "a change that will be": lambda connection: begin_change(),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=list(CHANGES))
+def test_a_step_that_is_asked_whether_it_is_due_changes_nothing(
+    lake: Lake, change: Callable[[Connection], object]
+) -> None:
+    put(lake, 1)
+    reached = []
+
+    def step(connection: Connection) -> None:
+        with transaction(connection):
+            connection.execute("DELETE FROM activities_all")
+            change(connection)
+            reached.append(True)
+
+    with reading(lake) as connection:
+        assert is_due(connection, partial(step, connection))
+        assert not reached
+        assert not is_due(connection, lambda: connection.execute("SELECT 1"))
+        assert present(lake) == [1]
+        step(connection)
+    assert reached
+    assert present(lake) == []
+
+
+def test_a_step_that_asks_another_one_is_asked_itself(lake: Lake) -> None:
+    def step(connection: Connection) -> None:
+        assert not is_due(connection, lambda: connection.execute("SELECT 1"))
+        mark_changed(connection)
+
+    with reading(lake) as connection:
+        assert is_due(connection, partial(step, connection))
+
+
+def test_a_step_that_fails_when_it_is_asked_is_no_answer_and_the_next_one_is_work(lake: Lake) -> None:
+    with reading(lake) as connection:
+        with pytest.raises(duckdb.CatalogException):
+            is_due(connection, lambda: connection.execute("FROM nothing"))
+        put(lake, 1)
+    assert present(lake) == [1]
+
+
+def test_what_another_thread_does_meanwhile_is_work(lake: Lake, tmp_path: Path) -> None:
+    other = Lake(tmp_path / "other")
+
+    def step() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(put, other, 1).result()
+
+    with reading(lake) as connection:
+        assert not is_due(connection, step)
+    assert present(other) == [1]
 
 
 def test_what_a_body_wrote_is_there_when_it_ends(lake: Lake) -> None:

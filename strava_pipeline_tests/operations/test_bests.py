@@ -8,8 +8,9 @@ import pytest
 
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.corrections import Edit, own_words, words_of
+from strava_pipeline.lake.gold.notes import note, unmark
 from strava_pipeline.lake.gold.publish import publish, snapshot
-from strava_pipeline.lake.gold.warehouse import REBUILDING, mark, unmark, writing
+from strava_pipeline.lake.gold.warehouse import REBUILDING, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations import bests
 from strava_pipeline.operations.bests import correct, decide_bests, take_back
@@ -101,7 +102,7 @@ def test_many_are_corrected_by_one_publish_and_taken_back_but_what_was_said_late
 @pytest.mark.dear
 def test_while_the_warehouse_is_rebuilt_readers_see_it_later(lake: Lake, settings: Settings) -> None:
     with writing(lake) as connection:
-        mark(connection, REBUILDING)
+        note(connection, REBUILDING)
     assert not decide_bests(settings, 1, dismissed=True, by="a test")
     assert not correct(settings, [2], Edit({"name": "Mine"}), "a test").is_seen
     assert furthest(lake) == 1

@@ -110,7 +110,7 @@ OF_YEARS: dict[str, tuple[Change, list[int]]] = {
     "shards of a year": (edit, [2024]),
     "shards of two years, and the one between": (edit_twice, [2024, 2025, 2026]),
     "shards that gold was not made of": (
-        execute("DELETE FROM lake_meta WHERE key = 'merged:2022'"), [2022]
+        execute("DELETE FROM lake_meta WHERE key = 'made:activities:2022'"), [2022]
     ),
     "a deletion by an event": (lambda rig: note_deletions(rig.lake, {ids(rig, 2022)[0]: NOW}, None), [2022]),
     "goals of a year": (lambda rig: rig.lake.goals.write_text("[2024.run]\ndistance_km = 1000\n"), [2024]),
@@ -124,7 +124,7 @@ OF_NO_YEAR: dict[str, tuple[Change, list[int]]] = {
     "the athlete": (land_athlete_alone, YEARS),
     "gear": (lambda rig: land_gear(rig.lake, "b99", b'{"id": "b99", "name": "New"}', NOW), YEARS),
     "a decided match": (decide, YEARS),
-    "tracks that a match moves": (execute("UPDATE lake_meta SET value = '[2024]' WHERE key = 'tracks_due'"), YEARS),
+    "tracks that a match moves": (execute("INSERT INTO lake_meta VALUES ('due:tracks:2024', 'yes')"), YEARS),
     "a view of the user's": (view, YEARS),
     "goals of the athlete": (lambda rig: rig.lake.goals.write_text("[[athlete]]\nsince = 2026-01-01\nftp = 250\n"), YEARS),
     "nothing published": (lambda rig: rig.lake.snapshot.unlink(), YEARS),
@@ -136,7 +136,7 @@ REBUILDS: dict[str, tuple[Change, list[int]]] = {
     "tables of another version": (execute("UPDATE lake_meta SET value = 'x' WHERE key = 'catalogue'"), YEARS),
     "a warehouse that is lost": (lambda rig: rig.lake.working.unlink(), YEARS),
     "a warehouse that is damaged": (damage(lambda rig: rig.lake.working), YEARS),
-    "a warehouse that is half rebuilt": (execute("INSERT INTO lake_meta VALUES ('rebuilding', 'yes')"), YEARS),
+    "a warehouse that is half rebuilt": (execute("INSERT INTO lake_meta VALUES ('due:everything', 'yes')"), YEARS),
     "a rebuild that was interrupted": (lambda rig: rig.lake.remade.working.touch(), YEARS),
 }
 

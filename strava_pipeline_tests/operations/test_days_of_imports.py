@@ -4,6 +4,7 @@ import json
 import logging
 import zipfile
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,9 +17,10 @@ from strava_pipeline.core.json_values import json_bytes
 from strava_pipeline.core.limits import ImportLimits
 from strava_pipeline.core.wellness import DayClock, believed
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.lake.gold.days import DaysMerged, differ, sync_days
+from strava_pipeline.lake.gold.days import DaysMerged, sync_days
+from strava_pipeline.lake.gold.notes import note
 from strava_pipeline.lake.gold.publish import publish_and_compare
-from strava_pipeline.lake.gold.warehouse import note, writing
+from strava_pipeline.lake.gold.warehouse import is_due, reading, writing
 from strava_pipeline.lake.imports.files import FileStore, stored_bytes
 from strava_pipeline.lake.imports.manifests import imports
 from strava_pipeline.lake.rebuild import reason_to_rebuild
@@ -280,8 +282,8 @@ def ran(run: RunContext, tmp_path: Path, number: int, began: datetime, offset: t
     land_paths(run, [zipped(tmp_path / f"{number}.zip", {name: body})], ImportLimits())
     read_imports(run, ImportLimits())
     merge_years(run, [2025])
-    with writing(run.lake) as connection:
-        return differ(connection, run.lake)
+    with reading(run.lake) as connection:
+        return is_due(connection, partial(sync_days, connection, run.lake))
 
 
 def test_days_follow_offsets_and_are_read_again_only_where_one_of_theirs_may_change(
@@ -321,7 +323,7 @@ def test_the_publish_of_an_import_says_by_which_clock_days_were_cut_and_an_updat
     assert publish_and_compare(run.lake, refuse=lambda _: None).days is None
     with writing(run.lake) as connection:
         connection.execute("UPDATE day_values SET value = 1")
-        note(connection, "days:imported", json.dumps([one.name for one in imports(run.lake)] + ["f00"]))
+        note(connection, "made:days:imports", json.dumps([one.name for one in imports(run.lake)] + ["f00"]))
     assert values(run)["apple_health"]["2025-07-03"] == {"steps": 10}
 
 

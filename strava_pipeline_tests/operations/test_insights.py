@@ -10,8 +10,9 @@ import pytest
 
 from strava_pipeline.core.sports import FILE_SPORTS
 from strava_pipeline.lake.gold.insights import read_insights
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import snapshot
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.operations import insights
 from strava_pipeline.verbs.options import context_without_run

@@ -87,7 +87,7 @@ CHANGES: dict[str, tuple[Change, str]] = {
     "more kudos": (edit(kudos_count=9001), "activities"),
     "a detail that no run merged": (land_newer, "details"),
     "a deleted activity": (lambda rig: rig.control("delete", id=newest(rig)), "activities"),
-    "another version's views": (execute("UPDATE lake_meta SET value = 'x' WHERE key = 'derived'"), "gold"),
+    "another version's views": (execute("UPDATE lake_meta SET value = 'x' WHERE key = 'made:views'"), "gold"),
     **{
         what: (OF_COMPACT[what][0], "gold")
         for what in (

@@ -10,8 +10,9 @@ import requests
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.ingest.calls import ATTEMPTS
 from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.quarantine import QuarantineDecision
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.operations.fetching import pull_details
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.source import BudgetedSource

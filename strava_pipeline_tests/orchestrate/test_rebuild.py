@@ -40,7 +40,7 @@ def update_to_other_tables(rig: Rig) -> None:
 
 def break_off_a_rebuild(rig: Rig) -> None:
     with duckdb.connect(str(rig.lake.working)) as connection:
-        connection.execute("INSERT INTO lake_meta VALUES ('rebuilding', 'yes')")
+        connection.execute("INSERT INTO lake_meta VALUES ('due:everything', 'yes')")
         connection.execute("DELETE FROM activities_all WHERE year < 2026")
         connection.execute("DELETE FROM activity_details_by_source")
 

@@ -4,15 +4,18 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from strava_pipeline.lake.changes import DECIDING
 from strava_pipeline.lake.gold.corrections import Edit
-from strava_pipeline.lake.gold.warehouse import reading
+from strava_pipeline.lake.gold.warehouse import is_due, reading
 from strava_pipeline.operations.bests import correct
 from strava_pipeline.operations.changes.comparing import compare_months, find_proposals, month_states
 from strava_pipeline.operations.changes.parties import comparing
+from strava_pipeline.operations.changes.proposing import update_proposals
 from strava_pipeline.testing.worlds import at_strava
 from strava_pipeline_tests.providers.worlds import WITH_THE_TOY, World, list_at_strava, world_of
 
@@ -91,6 +94,22 @@ def test_a_name_that_a_person_wrote_leads_and_is_proposed_where_another_one_stan
         ("2", "Lunch Ride", "Said here", "you"),
         ("1", "Morning Ride", "Up the hill", "toy"),
     ]
+
+
+@WITH_THE_TOY
+def test_who_asks_whether_changes_are_to_be_proposed_waits_for_no_decision(world: World) -> None:
+    choose(world, "priority = 1", "[providers.strava]", 'write = ["name"]')
+    world.subject.add("2026-01-10", "Up the hill")
+    world.pull()
+    run = world.run()
+    lock = run.lake.state / "locks" / f"{DECIDING}.lock"
+    with reading(run.lake) as connection:
+        step = partial(update_proposals, run, world.settings, connection)
+        for due in (True, False):
+            assert is_due(connection, step) == due
+            assert not lock.exists()
+            step()
+            lock.unlink(missing_ok=True)
 
 
 @WITH_THE_TOY

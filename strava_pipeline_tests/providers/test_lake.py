@@ -22,11 +22,11 @@ from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.bronze.manifests import Mode, Window
 from strava_pipeline.lake.files import record_in
 from strava_pipeline.lake.gold.changes import newest_landings
-from strava_pipeline.lake.gold.warehouse import reading, revision
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.health import listings_health, times_health
-from strava_pipeline.lake.imports.merge import has_files
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.providers import all_provider_files, land_provider_file
+from strava_pipeline.lake.providers import all_provider_files, has_provider_files, land_provider_file
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.reading_files import read_files, unread_files
 from strava_pipeline.operations.run_context import run_context
@@ -186,7 +186,7 @@ def test_records_of_files_are_read_as_often_for_many_years_as_one(lake: Lake, mo
         counts.append(len(reads))
     assert counts[0] == counts[1] > 0
     reads.clear()
-    assert has_files(lake)
+    assert has_provider_files(lake)
     assert not reads, "a look at the folders is enough"
 
 

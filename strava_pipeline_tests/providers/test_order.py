@@ -15,7 +15,8 @@ from strava_pipeline.ingest.registry import PROVIDERS
 from strava_pipeline.lake.bronze.listing import begin_listing
 from strava_pipeline.lake.bronze.manifests import Window
 from strava_pipeline.lake.gold import matches
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline_tests.providers.subjects import ToySubject, install, register_toy
 from strava_pipeline_tests.providers.toy_service import new_toy

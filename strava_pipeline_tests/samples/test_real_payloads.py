@@ -13,9 +13,10 @@ import pytest
 
 from strava_pipeline.core.tables import ATHLETE, GEAR
 from strava_pipeline.lake.bronze.answers import land_athlete, land_gear
-from strava_pipeline.lake.gold.merge_details import merge_details, merge_profile
+from strava_pipeline.lake.gold.merge_details import merge_profile
 from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import writing
+from strava_pipeline.lake.imports.merge import merge_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.core.fidelity import differences
 from strava_pipeline_tests.lake.bronze import NOW, activity, detailed, listed, merge, queried, row, rows

@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from strava_pipeline.ingest import restic
 from strava_pipeline.ingest.restic import restic_of
 from strava_pipeline.lake.gold.comparing import differing_tables
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.contents import unpacked

@@ -308,7 +308,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
         _sql("UPDATE lake_meta SET value = 'x' WHERE key = 'catalogue'"), NO_WORKING, WARNING, "another version", "compact"
     ),
     "half rebuilt": (
-        _sql("INSERT INTO lake_meta VALUES ('rebuilding', 'yes')"), NO_WORKING, WARNING, "did not come to its end", "compact"
+        _sql("INSERT INTO lake_meta VALUES ('due:everything', 'yes')"), NO_WORKING, WARNING, "did not come to its end", "compact"
     ),
     "keys doubled": (
         _sql("INSERT INTO gear SELECT * FROM gear LIMIT 1"), "keys", PROBLEM, "gear: 1 keys stand twice", "mv '"
@@ -316,7 +316,7 @@ BROKEN: dict[str, tuple[Callable[[Patient], object], str, State, str, str]] = {
     "behind": (
         _sql("UPDATE lake_meta SET value = '99' WHERE key = 'revision'"), "published warehouse", WARNING, "behind", "compact"
     ),
-    "other views": (_published("UPDATE lake_meta SET value = 'x' WHERE key = 'derived'"), "published warehouse", WARNING, "the views of another version", "compact"),
+    "other views": (_published("UPDATE lake_meta SET value = 'x' WHERE key = 'made:views'"), "published warehouse", WARNING, "the views of another version", "compact"),
     "unpublished": (_lost(_snapshot), "published warehouse", WARNING, "not there", "compact"),
     "snapshot writable": (_mode(_snapshot, 0o644), "published warehouse", WARNING, "written to", "chmod a-w"),
     "folders open": (_mode(lambda p: p.lake.data_dir, 0o755), "folders: privacy", WARNING, "look into /", "chmod -R go= '/"),

@@ -393,7 +393,7 @@ def test_a_snapshot_of_before_an_update_is_told_and_compact_mends_it(make_rig: M
         path.chmod(0o600)
         with duckdb.connect(str(path)) as connection:
             connection.execute(
-                "DELETE FROM lake_meta WHERE key = 'derived'; DROP VIEW records; DROP VIEW totals_by_day"
+                "DELETE FROM lake_meta WHERE key = 'made:views'; DROP VIEW records; DROP VIEW totals_by_day"
             )
     typed = type_on(rig)
     said = typed("insights")

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline_tests.facts import shown
 from strava_pipeline_tests.lake.bronze import land_failed_detail
 from strava_pipeline_tests.rig import NOW, Make, Rig

@@ -6,6 +6,7 @@ activities are in quarantine follows from the evidence on disk (lake/gold/quaran
 
 from dataclasses import replace
 
+from strava_pipeline.core.sports import SPORTS
 from strava_pipeline.core.tables.model import Column, Kind, Table, activity_rows, field_of
 
 _ID = "Strava's activity id; for other sources a negative hash of source and source id"
@@ -307,6 +308,13 @@ ACTIVITY_MATCHES = Table(
     may_shrink=True,
 )
 
+# m/s that nobody reaches over more than a kilometre. World records are 7.6 on foot (1,000 m) and 1.7 in water (1,500 m); 25: the
+# fastest steps of rides
+_FASTEST = {8: ("run", "walk"), 3: ("swim",), 25: ("ride", "e_ride")}
+_TOO_FAST = " ".join(
+    f"WHEN list_contains({' '.join(map(SPORTS.__getitem__, groups)).split()}, coalesce(sport_type, type)) THEN {most}e0"
+    for most, groups in _FASTEST.items()
+)
 _BEGAN = "coalesce(start_date_local, timezone('UTC', start_date))"
 IMPOSSIBLE = {
     # with 1970-01-01, which clocks that know no time say
@@ -322,6 +330,9 @@ IMPOSSIBLE = {
     "it has no sport, and nobody is as fast as its distance in its time": "distance > 25e0 * greatest(moving_time, elapsed_time) "
     "AND isfinite(distance) AND greatest(moving_time, elapsed_time) > 0 "
     "AND coalesce(sport_type, type, extra ->> '$.sport') IS NULL",
+    "in its sport nobody is as fast as its distance in its time": "distance > 1000 AND isfinite(distance) "
+    f"AND distance > CASE {_TOO_FAST} END * greatest(moving_time, elapsed_time) "
+    "AND greatest(moving_time, elapsed_time) > 0",
 }
 """Why an activity can't be, with the condition on columns of `activities`: it stays, and counts in nothing (docs/adr/0134)."""
 

@@ -13,26 +13,28 @@ from strava_pipeline.core.tables.bests import ACTIVITY_BESTS
 from strava_pipeline.core.tables.insights import TRAINING_ZONES
 from strava_pipeline.core.tables.lists import ACTIVITY_LIST, NEAR_TOWNS
 from strava_pipeline.core.tables.load import ACTIVITY_LOAD
-from strava_pipeline.lake.gold.measured import MEASURED_NOTE
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, one_number, revision, transaction
-from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql, views_version
+from strava_pipeline.lake.gold.measured import MEASURED_NOTE, views_state
+from strava_pipeline.lake.gold.notes import MADE, begin_change, note, noted
+from strava_pipeline.lake.gold.warehouse import Connection, one_number, transaction
+from strava_pipeline.lake.sql import bests_statement, list_statement, load_statement, sql
 
-LIST_NOTE = f"{MEASURED_NOTE}activity_list"  # a part of the content's state (measured.py)
+LIST_NOTE = f"{MEASURED_NOTE}{ACTIVITY_LIST.name}"  # a part of the content's state (measured.py)
 LIST_TABLES = tuple(table.name for table in (ACTIVITY_LIST, ACTIVITY_BESTS, ACTIVITY_LOAD, TRAINING_ZONES))
 _READ_OFTEN = {
     "counted_activities": "*",
     "activities": "id, athlete_id, flagged, device_watts, average_heartrate, max_heartrate",
 }
 """Views that bests and loads read again and again, and that take longer to plan than to read: a table hides each meanwhile."""
-_TOWNS = "towns"  # which file of towns the names are of
+_TOWNS = f"{MADE}{NEAR_TOWNS.name}"  # of which file of towns
 
 
 def sync_list(connection: Connection) -> bool:
     """Update the tables from the warehouse; returns whether they were outdated. Runs after everything else that a
     publish fills, `name_places` too.
     """
-    if is_list_current(connection):
+    if (state := _state(connection)) == noted(connection, LIST_NOTE):
         return False
+    begin_change()
     with transaction(connection):
         connection.execute(list_statement())
         for name, columns in _READ_OFTEN.items():
@@ -41,19 +43,13 @@ def sync_list(connection: Connection) -> bool:
         connection.execute(load_statement())  # of bests
         for name in _READ_OFTEN:
             connection.execute(f"DROP TABLE temp.{name}")
-        note(connection, LIST_NOTE, _state(connection))
+        note(connection, LIST_NOTE, state)
     return True
-
-
-def is_list_current(connection: Connection) -> bool:
-    """Whether the rows are those of the present state."""
-    return notes(connection, LIST_NOTE).get(LIST_NOTE) == _state(connection)
 
 
 def _state(connection: Connection) -> str:
     """A hash of everything that the rows depend on."""
-    measured = sorted(each for each in notes(connection, MEASURED_NOTE).items() if each[0] != LIST_NOTE)
-    inputs = (revision(connection), views_version(), _statements(), _towns_digest(), measured)
+    inputs = (views_state(connection), _statements(), _towns_digest())
     return hashlib.blake2b(repr(inputs).encode(), digest_size=8).hexdigest()
 
 
@@ -69,7 +65,7 @@ def _towns_digest() -> str:
 
 def name_places(connection: Connection) -> None:
     """Give each place where an activity begins its town, and delete other places. The file of towns takes 10 ms to read."""
-    if notes(connection, _TOWNS).get(_TOWNS) != _towns_digest():
+    if noted(connection, _TOWNS) != _towns_digest():
         connection.execute(f"DELETE FROM {NEAR_TOWNS.name}")
         note(connection, _TOWNS, _towns_digest())
     connection.execute(sql("starting_places"))

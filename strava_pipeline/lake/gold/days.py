@@ -22,18 +22,20 @@ from strava_pipeline.core.tables.days import DAYS, NIGHTS
 from strava_pipeline.core.wellness import EXPORTS, DayClock, days_in_words
 from strava_pipeline.lake.bronze.answers import items_of_kind, newest_of_kind
 from strava_pipeline.lake.gold.making import make_rows, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number
+from strava_pipeline.lake.gold.notes import MADE, begin_change, mark_changed, note, noted, notes
+from strava_pipeline.lake.gold.warehouse import Connection, one_number
 from strava_pipeline.lake.imports.days import days_of_imports, imports_with_days
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import days_statement, sql, views_version
 
 RULES = 2  # of what is believed, and whose day it is; raising it makes the next run read everything again
-_READ = "days:read"  # a note: the number of the newest answer of each source, and the rules, that `day_values` follows
-_IMPORTED = "days:imported"  # a note: the imports, rules, and zones that `day_values` follows
+_READ = "answers"  # the number of the newest answer of each source, and the rules, that `day_values` follows
+_IMPORTED = "imports"  # the imports, rules, and zones that it follows
+_DAYS = "days"  # from what `days` and `nights` were made
+_MADE = f"{MADE}days:"  # + one of these
 _EXPORT = "export"  # the part of what imports have
 Values = dict[tuple[str, str, str], Mapping[str, float]]
 """By source, day and part the numbers that it has now."""
-_MADE = "days:made"  # a note: from what `days` and `nights` were made
 _KEY = {"source": pl.String(), "day": pl.String(), "part": pl.String()}
 _SCHEMA = {**_KEY, "measure": pl.String(), "value": pl.Float64()}
 
@@ -56,8 +58,10 @@ class DaysMerged(Numbers):
 def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
     """Follow what came since the last time, within the caller's transaction."""
     report, due = DaysMerged(), _due(connection, lake)
+    if due:
+        begin_change()
     if _READ in due:
-        held = json.loads(notes(connection, _READ).get(_READ, "{}"))
+        held = json.loads(noted(connection, f"{_MADE}{_READ}", "{}"))
         known = held["read"] if held.get("rules") == RULES else {}
         _merge(connection, lake, _answered(lake, known), report)
     if _IMPORTED in due:
@@ -66,24 +70,19 @@ def sync_days(connection: Connection, lake: Lake) -> DaysMerged:
         _merge(connection, lake, _archived(connection, lake, clock), report)
         report.days_cut_by = {by: len(days) for by, days in clock.cut_by.items()}
         due[_IMPORTED] = _imported(connection, lake, zones.span)
-    if report.rows_merged or _MADE in due:
+    if report.rows_merged or _DAYS in due:
         for table in (DAYS, NIGHTS):
             make_rows(connection, table, days_statement(table), {"sources": _sources(lake)}, all_of_it=True)
-        due[_MADE] = _made_from(lake)
+        due[_DAYS] = _made_from(lake)
         mark_changed(connection)
     for name, value in due.items():
-        note(connection, name, value)
+        note(connection, f"{_MADE}{name}", value)
     return report
-
-
-def differ(connection: Connection, lake: Lake) -> bool:
-    """Whether `sync_days` would change something. Changes nothing."""
-    return bool(_due(connection, lake))
 
 
 def _due(connection: Connection, lake: Lake) -> dict[str, str]:
     """The notes that differ from what is there now. Without any number, `days` and `nights` need not be made."""
-    held = {_READ: json.dumps({"rules": RULES, "read": {}}), _IMPORTED: "[]"} | notes(connection, "days:")
+    held = {_READ: json.dumps({"rules": RULES, "read": {}}), _IMPORTED: "[]"} | notes(connection, _MADE)
     imported = json.loads(held[_IMPORTED])
     span = imported["span"] if isinstance(imported, dict) else None
     now = {
@@ -91,7 +90,7 @@ def _due(connection: Connection, lake: Lake) -> dict[str, str]:
         _IMPORTED: _imported(connection, lake, span),
     }
     if one_number(connection, f"SELECT count(*) FROM (FROM {DAY_VALUES.name} LIMIT 1)"):
-        now[_MADE] = _made_from(lake)
+        now[_DAYS] = _made_from(lake)
     return {name: value for name, value in now.items() if held.get(name) != value}
 
 

@@ -41,13 +41,11 @@ from strava_pipeline.lake.gold.merge import (
     shards_of_activities,
     unmerged_years,
 )
+from strava_pipeline.lake.gold.notes import MADE, TOLD, mark_changed, note, notes
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
-    mark_changed,
-    note,
-    notes,
     reading,
     transaction,
 )
@@ -56,8 +54,8 @@ from strava_pipeline.lake.made.shards import LOCK, damage_reported, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-JUDGED = "judged:"  # + year: a note of the inputs of the year's last marks
-GONE = "gone:"  # + listing of events: a note of its judged deletions
+_JUDGED = f"{MADE}deletions:"  # + year and source, of the inputs of the year's last marks
+_GONE = f"{TOLD}gone:"  # + listing of events: its judged deletions
 FEW = 5  # rows that a listing may always mark
 SHARE = 5  # … and a fifth of the year
 
@@ -144,11 +142,11 @@ def _mark_absent_at(
     confirmed = _confirmed(lake)
     common = repr((found, sorted(confirmed)))
     with locked(lake, LOCK):
-        note_of = {year: f"{JUDGED}{year}{spec_of(source).suffix(':')}" for year in years}
-        judged = notes(connection, JUDGED)
+        name_of = {year: f"{year}{spec_of(source).suffix(':')}" for year in years}
+        judged = notes(connection, _JUDGED)
         files = {year: shards for year in years if (shards := shard_files(lake, year))}
         signature = {year: _digest(shard_signature(of_year), common) for year, of_year in files.items()}
-        due = tuple(year for year in files if judged.get(note_of[year]) != signature[year])
+        due = tuple(year for year in files if judged.get(name_of[year]) != signature[year])
         if not due:
             return report
         seen_in = shards_of(due)
@@ -161,7 +159,7 @@ def _mark_absent_at(
         verdicts, report.held = judge(missing, found, _confirmed(lake), _present_in(connection))
     _set_marks(connection, lake, verdicts, report)
     for year in {*due} - {shrink.year for shrink in report.held}:  # held shrinks are judged and reported each time
-        note(connection, note_of[year], signature[year])
+        note(connection, f"{_JUDGED}{name_of[year]}", signature[year])
     _note_gone(connection, known, due)
     return report
 
@@ -179,7 +177,7 @@ def event_listings(known: Iterable[Listing]) -> Iterator[Listing]:
 
 def judged_deletions(connection: Connection) -> dict[str, set[int]]:
     """By listing, the deletions by events that gold has judged: marked or held back."""
-    return {name.removeprefix(GONE): {*json.loads(ids)} for name, ids in notes(connection, GONE).items()}
+    return {name: {*json.loads(ids)} for name, ids in notes(connection, _GONE).items()}
 
 
 def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence[int]) -> None:
@@ -195,7 +193,7 @@ def _note_gone(connection: Connection, known: Iterable[Listing], years: Sequence
     here = {key for key, year in of_years if year in years}
     for name, ids in new.items():
         if ids & here:
-            note(connection, f"{GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
+            note(connection, f"{_GONE}{name}", json.dumps(sorted(judged.get(name, set()) | (ids & here))))
 
 
 def doubtful_spans(lake: Lake, listing: Listing, within: YearRange) -> list[Span]:

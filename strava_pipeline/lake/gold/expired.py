@@ -11,8 +11,9 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.expired import LIMITED
 from strava_pipeline.lake.gold.matches import match_activities
 from strava_pipeline.lake.gold.merge import merge_activities
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
-from strava_pipeline.lake.imports.merge import forget_merged_imports, merge_fresh_imported
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.imports.merge import forget_merged_imports, merge_files, merge_fresh_details
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -55,7 +56,8 @@ def remove_expired(connection: Connection, lake: Lake, ids: Collection[int], yea
     if imported:
         forget_merged_imports(connection)
     merge_activities(connection, lake, touched, force=True)
-    merge_fresh_imported(connection, lake)
+    merge_fresh_details(connection, lake)
+    merge_files(connection, lake)
     match_activities(connection, lake)
     mark_changed(connection)
     return touched

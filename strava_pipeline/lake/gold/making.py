@@ -17,7 +17,8 @@ import polars as pl
 from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import write_rows
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 

@@ -27,19 +27,29 @@ from strava_pipeline.lake.bronze.listings import naming_sources, ranked_sources
 from strava_pipeline.lake.decisions import Decision, decisions
 from strava_pipeline.lake.gold.compared_points import PointComparison, streams_fetched
 from strava_pipeline.lake.gold.making import make_rows, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes
+from strava_pipeline.lake.gold.notes import (
+    DUE,
+    MADE,
+    TOLD,
+    begin_change,
+    mark_changed,
+    note,
+    note_made,
+    noted,
+    notes,
+    stands,
+    unmark,
+)
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.files import has_points, is_read, reading_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import provider_files
 from strava_pipeline.lake.sql import literal, matching_statement, sql
 
-# notes that the view `activities` reads: the sources in the order in which names and gear count, and by source the time of day
+# what the view `activities` reads: the sources in the order in which names and gear count, and by source the time of day
 # that is no time
-_NAMING, _NO_TIMES = "naming", "no_times"
-_SEEN = "matched"  # a note of the activities and decisions that the tables were made from
-_LACKING = "matched_without"  # a note of points that were missing on disk when they should have been compared
-_STREAMS = "matched_streams"  # a note of the compared streams: when they were fetched, or nothing where they lacked
-_TRACKS_DUE = "tracks_due"  # a note of the years in which tracks now belong to other activities
+_NAMING, _NO_TIMES = f"{TOLD}naming", f"{TOLD}no_times"
+_TRACKS_DUE = f"{DUE}tracks:"  # + year in which tracks now belong to other activities
 
 
 class MatchDecision(Decision):
@@ -89,14 +99,16 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
 
     Also updates whose names and gear count: a new order of sources for these needs no matching.
     """
-    if not _are_sources_noted(connection, lake):
-        for name, told in _about_sources(lake).items():
+    about = _about_sources(lake)
+    if any(noted(connection, name) != told for name, told in about.items()):
+        for name, told in about.items():
             note(connection, name, told)
         mark_changed(connection)
     decided, fetched = pair_decisions(lake), _files_read(lake)
     seen = _signature(connection, lake, decided, fetched)
-    if _are_made_from(connection, lake, seen):
+    if stands(connection, ACTIVITY_MATCHES.name, _now(connection, lake, seen)):
         return match_counts(connection)
+    begin_change()
     compare = PointComparison(lake, is_kept=True)
     connection.execute(sql("remember_matches"))
     found = Matching()
@@ -107,32 +119,23 @@ def match_activities(connection: Connection, lake: Lake) -> MatchReport:
         for table, rows in ((ACTIVITY_MEMBERS, found.members), (ACTIVITY_MATCHES, found.matches)):
             values = {"rows": stage(folder, table.name, rows)}
             make_rows(connection, table, sql(f"{table.name}_found"), values, all_of_it=True)
-    note(connection, _SEEN, seen)
-    note(connection, _LACKING, json.dumps(sorted(compare.lacking)))
-    note(connection, _STREAMS, json.dumps(compare.streams))
+    key = {"seen": seen, "lacking": sorted(compare.lacking), "streams": compare.streams}
+    note_made(connection, ACTIVITY_MATCHES.name, json.dumps(key, sort_keys=True))
     mark_changed(connection)
     moved = dict(connection.execute(sql("moved_members")).fetchall())
-    _note_due(connection, tracks_due(connection).union(moved))
+    for year in moved:
+        note(connection, f"{_TRACKS_DUE}{year}")
     return match_counts(connection, sum(moved.values()))
 
 
-def are_matches_current(connection: Connection, lake: Lake) -> bool:
-    """Whether `match_activities` would write nothing, and no tracks wait to be moved."""
-    seen = _signature(connection, lake, pair_decisions(lake), _files_read(lake))
-    return (
-        _are_sources_noted(connection, lake) and _are_made_from(connection, lake, seen) and not tracks_due(connection)
-    )
-
-
-def _are_made_from(connection: Connection, lake: Lake, seen: str) -> bool:
-    noted = notes(connection, _SEEN)  # the names of the others begin with it
-    if noted.get(_SEEN) != seen:
-        return False
-    compared = json.loads(noted.get(_STREAMS, "{}"))
-    lacked = json.loads(noted.get(_LACKING, "[]"))
-    return not any(has_points(lake, digest, place) for digest, place in lacked) and compared == streams_fetched(
-        lake, map(int, compared)
-    )
+def _now(connection: Connection, lake: Lake, seen: str) -> str:
+    """The key of the tables: their inputs, which of the points that lacked on disk still do, and when streams were fetched that
+    were compared.
+    """
+    before = json.loads(noted(connection, f"{MADE}{ACTIVITY_MATCHES.name}", '{"lacking": [], "streams": {}}'))
+    lacking = [[digest, place] for digest, place in before["lacking"] if not has_points(lake, digest, place)]
+    streams = streams_fetched(lake, map(int, before["streams"]))
+    return json.dumps({"seen": seen, "lacking": lacking, "streams": streams}, sort_keys=True)
 
 
 def _about_sources(lake: Lake) -> dict[str, str]:
@@ -144,20 +147,15 @@ def _about_sources(lake: Lake) -> dict[str, str]:
     return {_NAMING: json.dumps(naming_sources(lake)), _NO_TIMES: json.dumps(no_times)}
 
 
-def _are_sources_noted(connection: Connection, lake: Lake) -> bool:
-    return _about_sources(lake).items() <= notes(connection, "").items()
-
-
 def tracks_due(connection: Connection) -> set[int]:
     """The years whose tracks have to be checked, because activities were joined or split there."""
-    return set(json.loads(notes(connection, _TRACKS_DUE).get(_TRACKS_DUE, "[]")))
+    return {int(year) for year in notes(connection, _TRACKS_DUE)}
 
 
 def note_tracks_current(connection: Connection, years: Iterable[int]) -> None:
     """Note that the tracks of these years are up to date, within the caller's transaction."""
-    due = tracks_due(connection)
-    if due.intersection(years):
-        _note_due(connection, due.difference(years))
+    for year in tracks_due(connection).intersection(years):
+        unmark(connection, f"{_TRACKS_DUE}{year}")
 
 
 def _may_be_one(connection: Connection) -> bool:
@@ -198,10 +196,6 @@ def _signature(connection: Connection, lake: Lake, decided: Decisions, fetched: 
     counted = connection.execute(query).fetchall()[0]
     follows = (counted, decided.joined, sorted(decided.split), VERSION, ranked_sources(lake), sorted(fetched.items()))
     return hashlib.blake2b(repr(follows).encode(), digest_size=16).hexdigest()
-
-
-def _note_due(connection: Connection, years: set[int]) -> None:
-    note(connection, _TRACKS_DUE, json.dumps(sorted(years)))
 
 
 def waiting_activities(connection: Connection) -> set[int]:

@@ -26,21 +26,13 @@ from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TR
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
 from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
-from strava_pipeline.lake.gold.warehouse import (
-    Connection,
-    has_other_views,
-    mark_changed,
-    note,
-    notes,
-    revision,
-    transaction,
-    unmark,
-)
+from strava_pipeline.lake.gold.notes import DUE, MADE, begin_change, mark_changed, note, notes, revision, unmark
+from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql, views_version
 
 _STAGED = "measured_rows"
-MEASURED_NOTE = "measured:"  # + table:year, of the file that its rows came from
+MEASURED_NOTE = f"{MADE}measured:"  # + table:year, of the file that its rows came from
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +68,11 @@ class DueYear:
     file: str | None
 
     @property
-    def note(self) -> str:
-        return f"{MEASURED_NOTE}{self.measured.table.name}:{self.year}"
+    def name(self) -> str:
+        return f"{self.measured.table.name}:{self.year}"
 
 
-_UNMEASURED = "unmeasured:"  # + year; the note's value is the change of the warehouse that it came with
+_UNMEASURED = f"{DUE}measures:"  # + year; the note's value is the change of the warehouse that it came with
 
 
 def note_unmeasured(connection: Connection, ids: Collection[int]) -> None:
@@ -92,7 +84,7 @@ def note_unmeasured(connection: Connection, ids: Collection[int]) -> None:
 
 def unmeasured_years(connection: Connection) -> dict[int, str]:
     """The years whose tracks have to be looked at again, for `note_measured`."""
-    return {int(name.removeprefix(_UNMEASURED)): value for name, value in notes(connection, _UNMEASURED).items()}
+    return {int(year): value for year, value in notes(connection, _UNMEASURED).items()}
 
 
 def note_measured(connection: Connection, years: Mapping[int, str]) -> None:
@@ -108,6 +100,7 @@ def sync_measures(connection: Connection, lake: Lake) -> bool:
     """Update the tables from the files; returns whether anything changed."""
     has_changed = False
     while due := differing_measures(connection, lake):
+        begin_change()
         has_changed = True
         for each in due:
             _load(connection, each)
@@ -119,17 +112,27 @@ def content_state(connection: Connection) -> str:
     return f"{revision(connection)} {has_other_views(connection)} {sorted(notes(connection, MEASURED_NOTE).items())}"
 
 
+def views_state(connection: Connection) -> str:
+    """The key of what is made of views such as `activities`: the warehouse's last change, the files of measured rows, and the
+    views' version. Rows that are written change it, so it is noted as it is afterwards.
+    """
+    files = sorted(
+        each for each in notes(connection, MEASURED_NOTE).items() if ":" in each[0]
+    )  # not of what is made of views
+    return repr((revision(connection), views_version(), files))
+
+
 def differing_measures(connection: Connection, lake: Lake) -> list[DueYear]:
     """The years of each table whose rows differ from the files."""
     known = notes(connection, MEASURED_NOTE)
     return [
-        each for measured in MEASURED for each in _years(lake, measured, known) if known.get(each.note) != each.file
+        each for measured in MEASURED for each in _years(lake, measured, known) if known.get(each.name) != each.file
     ]
 
 
 def _years(lake: Lake, measured: Measured, known: dict[str, str]) -> Iterator[DueYear]:
     """The years with a file, or with a note of one."""
-    root, prefix = lake.data_dir / measured.source.name, f"{MEASURED_NOTE}{measured.table.name}:"
+    root, prefix = lake.data_dir / measured.source.name, f"{measured.table.name}:"
     folders = {path.name.removeprefix("year=") for path in root.glob("year=[0-9][0-9][0-9][0-9]")}
     for year in sorted(folders | {name.removeprefix(prefix) for name in known if name.startswith(prefix)}):
         path = root / f"year={year}" / f"{measured.source.name}.parquet"
@@ -151,16 +154,17 @@ def _load(connection: Connection, due: DueYear) -> None:
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
         if _loses_rows(connection, due, is_read=is_read):
-            for other in notes(connection, f"{MEASURED_NOTE}{table}:"):
-                unmark(connection, other)
+            connection.execute(
+                "DELETE FROM lake_meta WHERE starts_with(key, $table)", {"table": f"{MEASURED_NOTE}{table}:"}
+            )
         connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
         if is_read:  # a track that moved here may still be in the other year's file
             connection.execute(f"DELETE FROM {table} WHERE activity_id IN (SELECT activity_id FROM {_STAGED})")
             connection.execute(f"INSERT INTO {table} BY NAME FROM {_STAGED}")
         if due.file is None:
-            unmark(connection, due.note)
+            unmark(connection, f"{MEASURED_NOTE}{due.name}")
         else:
-            note(connection, due.note, due.file)
+            note(connection, f"{MEASURED_NOTE}{due.name}", due.file)
 
 
 def _loses_rows(connection: Connection, due: DueYear, *, is_read: bool) -> bool:

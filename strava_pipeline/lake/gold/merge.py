@@ -16,13 +16,15 @@ from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import all_listing_times, ranked_sources
 from strava_pipeline.lake.gold.making import MergeReport, make_rows
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, one_number, spill
+from strava_pipeline.lake.gold.notes import MADE, TOLD, begin_change, mark_changed, note, notes
+from strava_pipeline.lake.gold.warehouse import Connection, one_number, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-MERGED = "merged:"  # + year: a note of the shards that gold was made of, and of their listings with the pages of each
+MERGED = f"{MADE}activities:"  # + year, of its shards
+_PAGES = f"{TOLD}pages:"  # + year: the listings in these, and the number of pages of each
 VERSIONS_AT_ONCE = 20_000  # of one statement
 # A row whose shard is lost stays where others hold an older one, or that of a worse source, unless it came under a time that
 # isn't believed. Of archives an older one may come later.
@@ -32,7 +34,6 @@ _COUNTS = """coalesce(list_position($sources, made.source) < list_position($sour
         OR (len($believed) > 0 AND NOT list_contains($believed::TIMESTAMPTZ[], gold.ingestion_ts))
     )
 )"""
-_NOTHING: dict[str, Any] = {"files": "[]", "pages": {}}  # the note of a year without shards: nothing to merge
 
 
 def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *, force: bool = False) -> MergeReport:
@@ -44,12 +45,14 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     report = MergeReport()
     with locked(lake, LOCK):
         due = _due(connection, lake, years, force=force)
+        if due:
+            begin_change()
         if due and (shards := shards_of_activities(connection, lake, [*due], every=force)):
             with damage_reported([Path(path) for path in shards]):
                 _make_tables(connection, lake, [*due], shards, report)
         for year, signature in due.items():
-            noted = {"files": signature, "pages": holdings(lake, year)}
-            note(connection, f"{MERGED}{year}", json.dumps(noted, sort_keys=True))
+            note(connection, f"{MERGED}{year}", signature)
+            note(connection, f"{_PAGES}{year}", json.dumps(holdings(lake, year), sort_keys=True))
     return report
 
 
@@ -86,30 +89,16 @@ def _make_tables(connection: Connection, lake: Lake, years: list[int], shards: l
         mark_changed(connection)
 
 
-def years_to_merge(connection: Connection, lake: Lake, years: Iterable[int]) -> set[int]:
-    """The years in which `merge_activities` has work."""
-    with locked(lake, LOCK):
-        return {*_due(connection, lake, years)}
-
-
 def _due(connection: Connection, lake: Lake, years: Iterable[int], *, force: bool = False) -> dict[int, str]:
     """The years of whose shards gold was not made, or all with `force`, each with the `shard_signature`."""
-    known = _merged(connection)
+    known = notes(connection, MERGED)
     now = {year: shard_signature(shard_files(lake, year)) for year in years}
-    return {year: files for year, files in now.items() if force or known.get(year, _NOTHING)["files"] != files}
+    return {year: files for year, files in now.items() if force or known.get(str(year), "[]") != files}
 
 
 def merged_pages(connection: Connection) -> dict[int, dict[str, int]]:
     """By year, the merged listings and the number of merged pages of each."""
-    return {year: noted["pages"] for year, noted in _merged(connection).items()}
-
-
-def _merged(connection: Connection) -> dict[int, dict[str, Any]]:
-    found = {int(name.removeprefix(MERGED)): json.loads(noted) for name, noted in notes(connection, MERGED).items()}
-    for year, noted in found.items():
-        if noted.keys() != _NOTHING.keys():  # of 0.3, which noted pages alone
-            found[year] = {"files": "", "pages": noted}
-    return found
+    return {int(year): json.loads(pages) for year, pages in notes(connection, _PAGES).items()}
 
 
 def unmerged_years(merged: Mapping[int, Mapping[str, int]], listing: Listing, within: YearRange) -> set[int]:

@@ -1,12 +1,13 @@
-"""Merging details, the athlete and gear into their tables; details in batches that fit into memory, a transaction each.
+"""Merging details, the athlete and gear into their tables, within the caller's transaction.
 
 All rows of an activity are merged or none. Merging the same answer twice changes nothing. `sync_kudos` updates the
-kudos from later listings.
+kudos from later listings. Details of imports and of providers' files are found by lake/imports/merge.py.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import polars as pl
 
@@ -27,7 +28,8 @@ from strava_pipeline.lake.bronze.answers import (
 )
 from strava_pipeline.lake.bronze.listings import ranked_sources
 from strava_pipeline.lake.gold.making import Made, MergeReport, make_rows, make_staged_rows, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, reading, transaction, writing
+from strava_pipeline.lake.gold.notes import mark_changed
+from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import imported_gear
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import LOCK, shard_files
@@ -39,40 +41,23 @@ _OTHER_ANSWER = "gold.fetched_at <> made.fetched_at"
 _SAYS_MORE = f"{_OTHER_ANSWER} AND (made.found IS NOT NULL OR gold.found IS NULL)"  # of gear
 
 
-def merge_details(
-    lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
-) -> MergeReport:
-    """Merge the details on disk that are newer than gold's, a transaction per batch.
+@dataclass(frozen=True, slots=True)
+class DetailBatch:
+    """Details that gold lacks, few enough for memory: how many, and the function that merges them."""
 
-    `tick` is called with the size of each batch.
-    """
-    report = MergeReport()
-    newest = _newest_on_disk(lake, years)
-    if not newest:
-        return report
-    with reading(lake) as connection:
-        fresh = _fresh(connection, newest)
-    for batch in _batches(fresh):
-        with writing(lake) as connection:
-            merge_detail_batch(connection, lake, batch, report)
-        tick(len(batch))
-    return report
+    size: int
+    merge: Callable[[Connection, MergeReport], object]
 
 
-def has_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> bool:
-    """Whether `merge_details` has anything to merge."""
-    return bool(_fresh(connection, _newest_on_disk(lake, years)))
-
-
-def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int]) -> None:
-    """`merge_details` within the caller's transaction, for the few details that came since the last merge."""
-    for batch in _batches(_fresh(connection, _newest_on_disk(lake, years))):
-        merge_detail_batch(connection, lake, batch, MergeReport())
-
-
-def _fresh(connection: Connection, newest: dict[int, AnswerFiles]) -> list[AnswerFiles]:
+def batches_of_answers(connection: Connection, lake: Lake, years: Iterable[int]) -> Iterator[DetailBatch]:
+    """Strava's details of these years' folders that are newer than gold's."""
+    if not (newest := _newest_on_disk(lake, years)):
+        return
     held = fetch_times_in_gold(connection)
-    return [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
+    fresh = [files for activity_id, files in sorted(newest.items()) if is_newer(files, held.get(activity_id))]
+    sizes = {one: one.good.stat().st_size for one in fresh if one.good is not None}
+    for batch in batches(sizes, sizes.__getitem__, BATCH):
+        yield DetailBatch(len(batch), partial(_merge_answers, lake, batch))
 
 
 def fetch_times_in_gold(connection: Connection) -> dict[int, datetime]:
@@ -104,16 +89,15 @@ def _never_came(files: AnswerFiles, at: datetime) -> bool:
     return files.times is not None and at not in files.times
 
 
-def merge_detail_batch(connection: Connection, lake: Lake, files: Sequence[AnswerFiles], report: MergeReport) -> None:
-    """Merge some details into all their tables, within the caller's transaction."""
+def _merge_answers(lake: Lake, files: Sequence[AnswerFiles], connection: Connection, report: MergeReport) -> None:
     with without_garbage_collection():
         frames, unknown = detail_frames(list(read_details(files)), athlete_id=None)
     doubted = [one for one in files if one.times is not None]
     held = fetch_times_in_gold(connection) if doubted else {}
     in_gold = ((one, held[one.activity_id]) for one in doubted if one.activity_id in held)
     disbelieved = {at for one, at in in_gold if _never_came(one, at)}
-    merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
     report.unknown_fields.update(unknown)
+    merge_detail_frames(connection, lake, frames, report, sorted(disbelieved))
 
 
 def merge_detail_frames(
@@ -167,12 +151,6 @@ def sync_kudos(connection: Connection, lake: Lake, years: Sequence[int]) -> int:
     return raised
 
 
-def _batches(files: Iterable[AnswerFiles]) -> Iterator[list[AnswerFiles]]:
-    """Batches in the given order, of at most BATCH bytes each."""
-    sizes = {one: one.good.stat().st_size for one in files if one.good is not None}
-    return batches(sizes, sizes.__getitem__, BATCH)
-
-
 def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     """Merge the athlete and all gear as last received, inside the caller's transaction."""
     report = MergeReport()
@@ -197,12 +175,6 @@ def merge_imported_gear(connection: Connection, lake: Lake) -> None:
         found = True if source == STRAVA_ARCHIVE else None
         pieces.append(_Piece(source, gear_id, item.get("athlete_id"), fields, found, one.manifest.received_at))
     _merge_gear(connection, lake, pieces)
-
-
-def is_profile_merged(connection: Connection, lake: Lake) -> bool:
-    """Whether `merge_profile` would write nothing. Changes nothing."""
-    with transaction(connection, is_kept=False):
-        return not merge_profile(connection, lake).wrote
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,8 +25,9 @@ from strava_pipeline.lake.gold.corrections import correction_rows
 from strava_pipeline.lake.gold.gear import gear_pieces
 from strava_pipeline.lake.gold.measured import note_unmeasured
 from strava_pipeline.lake.gold.members import activities_of
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.rules import sync_rules
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of

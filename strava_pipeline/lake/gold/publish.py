@@ -19,8 +19,9 @@ import duckdb
 from strava_pipeline.core.errors import NothingPublishedError, PipelineError, UnusableSnapshotError
 from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.lake.files import copy_file, sync_folder
-from strava_pipeline.lake.gold.activity_list import is_list_current, sync_list
-from strava_pipeline.lake.gold.measured import content_state, differing_measures, sync_measures
+from strava_pipeline.lake.gold.activity_list import sync_list
+from strava_pipeline.lake.gold.measured import content_state, sync_measures
+from strava_pipeline.lake.gold.notes import is_noted
 from strava_pipeline.lake.gold.readers import let_read, share
 from strava_pipeline.lake.gold.sessions import INTERRUPTIBLE, another_program, first_line, interruptible, is_of_a_file
 from strava_pipeline.lake.gold.user_views import (
@@ -36,7 +37,7 @@ from strava_pipeline.lake.gold.warehouse import (
     Connection,
     exclusively,
     has_other_views,
-    is_marked,
+    is_due,
     is_outdated,
     opened,
     read_if_usable,
@@ -91,7 +92,7 @@ def publish_and_compare(lake: Lake, *, refuse: Refuse) -> Published:
     from strava_pipeline.lake.gold.quality import row_counts  # which imports Polars: readers of a snapshot need none
 
     def counted(working: Connection) -> tuple[tuple[dict[str, int] | None, _Seen | None], State | None]:
-        gold, seen = None if is_marked(working, REBUILDING) else row_counts(working), if_readable(lake, _look)
+        gold, seen = None if is_noted(working, REBUILDING) else row_counts(working), if_readable(lake, _look)
         return (gold, seen), seen.state if seen else None
 
     with exclusively(lake):
@@ -157,7 +158,7 @@ def _prepare(
 ) -> bool:
     """Whether there is something to publish; if so, put all of it into the file (CHECKPOINT)."""
     is_same = published == (content_state(connection), views_digest(views)) and not lake.deleted_for_good.exists()
-    if is_marked(connection, REBUILDING) or is_same:
+    if is_noted(connection, REBUILDING) or is_same:
         return False
     refuse(connection)
     connection.execute("CHECKPOINT")
@@ -169,7 +170,7 @@ def is_published(lake: Lake) -> bool:
 
     def is_current(connection: Connection) -> bool:
         published = if_readable(lake, _state)
-        return is_marked(connection, REBUILDING) or (
+        return is_noted(connection, REBUILDING) or (
             published is not None and published[0] == content_state(connection) and not lake.deleted_for_good.exists()
         )
 
@@ -178,19 +179,11 @@ def is_published(lake: Lake) -> bool:
 
 def is_publish_due(connection: Connection, lake: Lake) -> bool:
     """Whether `publish` would replace the snapshot; `connection`: to the working warehouse. Changes nothing."""
-    from strava_pipeline.lake.gold import days  # which imports Polars
-    from strava_pipeline.lake.gold.personal import differing_goals  # which reads TOML: readers of a snapshot need none
-    from strava_pipeline.lake.gold.rules import has_other_rules
-
     state = content_state(connection), views_digest(view_files(lake))
-    differs = differing_goals(connection, lake) or differing_measures(connection, lake)
     return (
-        bool(differs)
-        or lake.deleted_for_good.exists()
-        or not is_list_current(connection)
+        lake.deleted_for_good.exists()
         or if_readable(lake, _state) != state
-        or has_other_rules(connection, lake)
-        or days.differ(connection, lake)
+        or is_due(connection, partial(_sync_tables, connection, lake))
     )
 
 

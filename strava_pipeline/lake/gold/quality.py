@@ -115,7 +115,9 @@ def _is_of_this_catalogue(connection: Connection) -> bool:
     there = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'lake_meta'"
     if not connection.execute(there).fetchall():
         return False
-    made_by = connection.execute("SELECT value FROM published.lake_meta WHERE key = 'catalogue'").fetchall()
+    made_by = connection.execute(
+        "SELECT split_part(value, '.', 1) FROM published.lake_meta WHERE key = 'catalogue'"
+    ).fetchall()
     return made_by == [(catalogue_version(),)]
 
 

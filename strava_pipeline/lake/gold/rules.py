@@ -15,8 +15,9 @@ from strava_pipeline.core.geodesy import EARTH_M
 from strava_pipeline.core.tables.gear import RULED
 from strava_pipeline.lake.gold.corrections import is_known_gear
 from strava_pipeline.lake.gold.measured import note_unmeasured
+from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.rules_file import HEARTRATE, Rule, UnusableRulesError, rules_of
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, one_number, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, one_number, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
@@ -84,7 +85,7 @@ class RulesCheck:
 def sync_rules(connection: Connection, lake: Lake) -> bool:
     """Update `ruled` from rules.toml; returns whether anything changed. Needs the other tables of a person to be current."""
     with _applied(connection, _usable_rules(lake)):
-        if is_due := _differs(connection):
+        if is_due := bool(one_number(connection, f"SELECT count(*) {_CHANGED}")):
             with transaction(connection):
                 note_unmeasured(
                     connection, [one for (one,) in connection.execute(f"SELECT activity_id {_CHANGED}").fetchall()]
@@ -93,12 +94,6 @@ def sync_rules(connection: Connection, lake: Lake) -> bool:
                 connection.execute(f"INSERT INTO {RULED.name} FROM rule_gives")
                 mark_changed(connection)
     return is_due
-
-
-def has_other_rules(connection: Connection, lake: Lake) -> bool:
-    """Whether `sync_rules` would change anything. Changes nothing."""
-    with _applied(connection, _usable_rules(lake)):
-        return _differs(connection)
 
 
 def check_rules(connection: Connection, rules: Sequence[Rule]) -> RulesCheck:
@@ -178,7 +173,3 @@ def _rows(rule: Rule) -> Iterator[list[Any]]:
         source, _, gear_id = str(text).partition(":")
         own: dict[str, Any] = {"gear_source": source, "gear_id": gear_id} if field == "gear" else {field: value}
         yield [rule.number, str(rule), field, text, *(own.get(name) for name in _COLUMNS)]
-
-
-def _differs(connection: Connection) -> bool:
-    return bool(one_number(connection, f"SELECT count(*) {_CHANGED}"))

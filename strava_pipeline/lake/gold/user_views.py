@@ -15,11 +15,12 @@ from pathlib import Path
 
 import duckdb
 
-from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach, note, notes
+from strava_pipeline.lake.gold.notes import MADE, TOLD, note, noted
+from strava_pipeline.lake.gold.warehouse import NAME, Connection, attach
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 
-_DIGEST, _LEFT_OUT = "views:digest", "views:left_out"  # notes in a snapshot
+_DIGEST, _LEFT_OUT = f"{MADE}user_views", f"{TOLD}views_left_out"  # notes in a snapshot
 _LONGEST = 200  # characters of a reason
 _CLOSED = {  # no extension, so no secret type and no network
     "autoinstall_known_extensions": "false",
@@ -54,12 +55,12 @@ def views_digest(files: Sequence[ViewFile]) -> str:
 
 def published_digest(connection: Connection) -> str:
     """The hash of the files in a snapshot."""
-    return notes(connection, _DIGEST).get(_DIGEST, "")
+    return noted(connection, _DIGEST)
 
 
 def skipped_views(connection: Connection) -> dict[str, str]:
     """The files left out of a snapshot, each with the reason."""
-    found: dict[str, str] = json.loads(notes(connection, _LEFT_OUT).get(_LEFT_OUT, "{}"))
+    found: dict[str, str] = json.loads(noted(connection, _LEFT_OUT, "{}"))
     return found
 
 

@@ -18,6 +18,16 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.tables import TABLES, catalogue_version
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
+from strava_pipeline.lake.gold.notes import (
+    ASKING,
+    DUE,
+    MADE,
+    HasWorkError,
+    mark_changed,
+    note,
+    noted,
+)
+from strava_pipeline.lake.gold.notes import Connection as Connection
 from strava_pipeline.lake.gold.sessions import (
     IN_USE,
     INTERRUPTIBLE,
@@ -33,10 +43,10 @@ from strava_pipeline.lake.locks import locked, try_locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import literal, view_statements, views_version
 
-Connection = duckdb.DuckDBPyConnection
 T = TypeVar("T")
-REBUILDING = "rebuilding"  # the mark of a warehouse that does not hold everything in bronze
-_VIEWS = "derived"  # the note of the version that made the views
+REBUILDING = f"{DUE}everything"  # the mark of a warehouse that does not hold everything in bronze
+_VIEWS = f"{MADE}views"  # of their version
+_NOTES = 2  # the version of the names of notes
 _LOCK = "warehouse"
 _PATIENCE = 20  # seconds to wait for a program that holds the file without our lock, such as DuckDB's shell
 NAME = "strava"  # of an attached warehouse: what readers' sessions call the published one, by its file's name
@@ -93,6 +103,9 @@ def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[Non
 
     Without `is_kept` it is always rolled back: the body only finds out what it would do.
     """
+    if ASKING.is_on:  # within the question's own
+        yield
+        return
     connection.execute("BEGIN TRANSACTION")
     try:
         with interruptible(connection):  # inside: an interrupted connection can't roll back yet
@@ -102,6 +115,18 @@ def transaction(connection: Connection, *, is_kept: bool = True) -> Iterator[Non
         with suppress(duckdb.Error):  # what DuckDB has rolled back itself
             connection.execute("ROLLBACK")
         raise
+
+
+def is_due(connection: Connection, step: Callable[[], object]) -> bool:
+    """Whether a step would change the warehouse. It is run up to its first change, and nothing of it is kept."""
+    with suppress(HasWorkError), transaction(connection, is_kept=False):
+        was_on, ASKING.is_on = ASKING.is_on, True
+        try:
+            step()
+        finally:
+            ASKING.is_on = was_on
+        return False
+    return True
 
 
 @contextmanager
@@ -186,7 +211,7 @@ def _prepare(connection: Connection, path: Path, *, after_another: bool) -> None
             if known is None:
                 make_tables(connection)
             _begin(connection, after_another=after_another)
-    elif known.get("catalogue") != catalogue_version():
+    elif known.get("catalogue") != version():
         raise OtherCatalogueError(
             f"The working warehouse {path} was made by another version of the tables. The next run rebuilds it from "
             "what is on disk, without a call: `strava-pipeline flow`, or `compact` for that alone."
@@ -282,8 +307,13 @@ def is_a_database(path: Path) -> bool:
         return file.read(12)[8:] == b"DUCK"
 
 
-def catalogue_of(connection: Connection) -> str | None:
-    """The version of the catalogue that made this file's tables, or None without tables."""
+def version() -> str:
+    """The version of a warehouse: of its catalogue, and of its notes, without which a working one is not gone on with."""
+    return f"{catalogue_version()}.{_NOTES}"
+
+
+def version_of(connection: Connection) -> str | None:
+    """The version that made this file, or None without tables."""
     return (_notes_of(connection) or {}).get("catalogue")
 
 
@@ -297,54 +327,17 @@ def _notes_of(connection: Connection) -> dict[str, str] | None:
 
 def is_outdated(connection: Connection) -> bool:
     """Whether this file has the tables of another version, so that some may be missing."""
-    return catalogue_of(connection) != catalogue_version()
+    return (version_of(connection) or "").partition(".")[0] != catalogue_version()
 
 
 def has_other_views(connection: Connection) -> bool:
     """Whether this file has the views of another version, possibly with the present tables."""
-    return notes(connection, _VIEWS).get(_VIEWS) != views_version()
+    return noted(connection, _VIEWS) != views_version()
 
 
 def one_number(connection: Connection, text: str) -> int:
     """The single number that a statement returns: a count, or how many rows it changed."""
     return int(connection.execute(text).fetchall()[0][0])
-
-
-def revision(connection: Connection) -> str:
-    """The warehouse's identity (a rebuild makes a new one), and how many transactions changed it."""
-    rows = dict(connection.execute("SELECT key, value FROM lake_meta").fetchall())
-    return f"{rows.get('made')}:{rows.get('revision')}"
-
-
-def mark_changed(connection: Connection) -> None:
-    """Count this transaction as a change, so that the next publish replaces the snapshot."""
-    connection.execute("UPDATE lake_meta SET value = (value::BIGINT + 1)::VARCHAR WHERE key = 'revision'")
-
-
-def note(connection: Connection, name: str, value: str) -> None:
-    """Write a note into the file, within the caller's transaction."""
-    unmark(connection, name)
-    connection.execute("INSERT INTO lake_meta VALUES ($name, $value)", {"name": name, "value": value})
-
-
-def notes(connection: Connection, prefix: str) -> dict[str, str]:
-    """The notes whose names begin with `prefix`."""
-    query = "SELECT key, value FROM lake_meta WHERE starts_with(key, $prefix)"
-    return dict(connection.execute(query, {"prefix": prefix}).fetchall())
-
-
-def mark(connection: Connection, name: str) -> None:
-    """Write a note without a value."""
-    note(connection, name, "yes")
-
-
-def unmark(connection: Connection, name: str) -> None:
-    """Delete the note."""
-    connection.execute("DELETE FROM lake_meta WHERE key = $name", {"name": name})
-
-
-def is_marked(connection: Connection, name: str) -> bool:
-    return bool(connection.execute("SELECT 1 FROM lake_meta WHERE key = $name", {"name": name}).fetchall())
 
 
 def make_views(connection: Connection) -> None:
@@ -367,12 +360,12 @@ def make_tables(connection: Connection) -> None:
 def _begin(connection: Connection, *, after_another: bool) -> None:
     """The first notes of a new warehouse: its identity, its catalogue, and whether it holds everything."""
     connection.execute(
-        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('made', uuid()::VARCHAR)",
-        {"version": catalogue_version()},
+        "INSERT INTO lake_meta VALUES ('catalogue', $version), ('revision', '0'), ('identity', uuid()::VARCHAR)",
+        {"version": version()},
     )
     note(connection, _VIEWS, views_version())
     if after_another:
-        mark(connection, REBUILDING)
+        note(connection, REBUILDING)
 
 
 def spill_folder(path: Path) -> Path:

@@ -10,16 +10,8 @@ from pathlib import Path
 
 from strava_pipeline.lake.files import sync_folder, write_whole
 from strava_pipeline.lake.gold.activity_list import LIST_NOTE, LIST_TABLES
-from strava_pipeline.lake.gold.warehouse import (
-    NAME,
-    NEW_FILE,
-    REBUILDING,
-    Connection,
-    attach,
-    is_marked,
-    opened,
-    transaction,
-)
+from strava_pipeline.lake.gold.notes import is_noted
+from strava_pipeline.lake.gold.warehouse import NAME, NEW_FILE, REBUILDING, Connection, attach, opened, transaction
 from strava_pipeline.lake.paths import Lake, log_of
 
 _ANEW = "anew"  # the new file, attached
@@ -41,7 +33,7 @@ def write_anew(lake: Lake) -> None:
     _discard(new)
     try:
         with opened(lake) as connection:
-            if is_marked(connection, REBUILDING):
+            if is_noted(connection, REBUILDING):
                 return
             attach(connection, new, _ANEW, *NEW_FILE)
             _copy(connection)

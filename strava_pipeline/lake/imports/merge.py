@@ -1,7 +1,7 @@
-"""Merging the details of imports and providers' files into gold: laps, sessions, descriptions, `files`.
+"""Merging details into gold, Strava's, imports' and those of providers' files: laps, sessions, descriptions, `files`.
 
-Strava's own values of an activity stay. Merging the same import or file twice changes nothing. Work left by an
-interrupted run is found here (`years_with_unmerged_imports`, `has_fresh_files`), so the next run does it.
+Strava's own values of an activity stay. Merging the same answer, import or file twice changes nothing. Work left by an
+interrupted run is found here (`detail_batches`, `years_with_unmerged_imports`), so the next run does it.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +26,29 @@ from strava_pipeline.core.tables import FILES
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows
 from strava_pipeline.lake.gold.merge import merged_pages, unmerged_years
-from strava_pipeline.lake.gold.merge_details import merge_detail_frames, merge_imported_gear
+from strava_pipeline.lake.gold.merge_details import (
+    DetailBatch,
+    batches_of_answers,
+    merge_detail_frames,
+    merge_imported_gear,
+)
+from strava_pipeline.lake.gold.notes import (
+    MADE,
+    begin_change,
+    mark_changed,
+    note,
+    note_made,
+    noted,
+    notes,
+    stands,
+    unmark,
+)
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
     DamagedWarehouseError,
     OtherCatalogueError,
     is_a_database,
-    mark_changed,
-    note,
-    notes,
     reading,
-    unmark,
     writing,
 )
 from strava_pipeline.lake.imports.activities import (
@@ -58,64 +71,62 @@ _HELD = (
     "WHERE activity.source = $source"
 )
 
-_MERGED = "imported:"  # + name: a note of the merged pages of an import
-_FILES = "imported_files"  # notes the imports whose files were merged
-
-_TRACKS = "tracks:"  # + year: notes the imports whose tracks of the year are written
+_MERGED = f"{MADE}import:"  # + name, of its pages
+_TRACKS = f"{MADE}tracks:"  # + year, of imports
 
 
-def merge_imported_details(lake: Lake, *, tick: Callable[[int], object] = lambda merged: None) -> MergeReport:
-    """Merge the details of imports and providers' files that gold lacks; `tick` is called with 1 for each import's page."""
+def merge_details(
+    lake: Lake, years: Iterable[int], *, tick: Callable[[int], object] = lambda merged: None
+) -> MergeReport:
+    """Merge the details that gold lacks, a transaction per batch: Strava's in the folders of `years`, and all imports' and
+    providers'. `tick` is called with the size of each of Strava's.
+    """
     report = MergeReport()
-    if not has_files(lake):
-        return report
-    with reading(lake) as connection:
-        fresh, of_providers = unmerged_imports(connection, lake), fresh_provider_files(connection, lake)
-    if of_providers:
-        with writing(lake) as connection:
-            merge_provider_files(connection, lake, of_providers, report)
-    for one in fresh:
-        with writing(lake) as connection:
-            _merge(connection, lake, one, report, tick)
+    for find in (partial(batches_of_answers, years=years), _batches_of_files):  # in turn, for memory
+        with reading(lake) as connection:
+            found = [*find(connection, lake)]
+        for batch in found:
+            with writing(lake) as connection:
+                batch.merge(connection, report)
+            tick(batch.size)
     return report
 
 
-def has_files(lake: Lake) -> bool:
-    """Whether there is any import or any file of a provider."""
-    return any(True for _ in imported_activities(lake)) or has_provider_files(lake)
+def merge_fresh_details(connection: Connection, lake: Lake, years: Iterable[int] = ()) -> None:
+    """The same within the caller's transaction, for the few that came since the last merge."""
+    for batch in detail_batches(connection, lake, years):
+        begin_change()
+        batch.merge(connection, MergeReport())
 
 
-def has_fresh_files(connection: Connection, lake: Lake) -> bool:
-    """Whether `merge_imported_details` has anything to merge."""
-    return bool(unmerged_imports(connection, lake) or fresh_provider_files(connection, lake))
+def detail_batches(connection: Connection, lake: Lake, years: Iterable[int]) -> Iterator[DetailBatch]:
+    """What gold lacks of details."""
+    yield from batches_of_answers(connection, lake, years)
+    yield from _batches_of_files(connection, lake)
 
 
-def merge_fresh_imported(connection: Connection, lake: Lake) -> None:
-    """The same within the caller's transaction, including the files: for the few that came since the last merge."""
+def _batches_of_files(connection: Connection, lake: Lake) -> Iterator[DetailBatch]:
+    """Those of providers' files and of imports."""
+    if has_provider_files(lake) and (fresh := fresh_provider_files(connection, lake)):
+        yield DetailBatch(0, partial(_merge_provider_files, lake, fresh))
     for one in unmerged_imports(connection, lake):
-        _merge(connection, lake, one, MergeReport(), lambda merged: None)
-    merge_provider_files(connection, lake, fresh_provider_files(connection, lake), MergeReport())
-    merge_files(connection, lake)
+        yield DetailBatch(0, partial(_merge_import, lake, one))
 
 
 def merge_files(connection: Connection, lake: Lake) -> MergeReport:
     """Merge a row per imported or provider's file, and the gear of archives, within the caller's transaction."""
     report = MergeReport()
-    if files_are_merged(connection, lake):
+    if stands(connection, FILES.name, key := _files_key(lake), "[]"):
         return report
+    begin_change()
     report.count(make_staged_rows(connection, lake, FILES, files_frame(lake)))
     merge_imported_gear(connection, lake)
-    note(connection, _FILES, _files_noted(lake))
+    note_made(connection, FILES.name, key)
     mark_changed(connection)
     return report
 
 
-def files_are_merged(connection: Connection, lake: Lake) -> bool:
-    """Whether gold has the files of every import that was read, including imports without an activity."""
-    return notes(connection, _FILES).get(_FILES, "[]") == _files_noted(lake)
-
-
-def _files_noted(lake: Lake) -> str:
+def _files_key(lake: Lake) -> str:
     """The names of the imports that were read, and one hash for all providers' files and whether they were read."""
     names = [one.name for one in imports(lake) if has_activities(lake, one.name)]
     of_providers = [(file, is_read(lake, file.record.sha256)) for file in all_provider_files(lake)]
@@ -129,22 +140,16 @@ def forget_merged_imports(connection: Connection) -> None:
     removed.
     """
     for name in notes(connection, _MERGED):
-        unmark(connection, name)
+        unmark(connection, f"{_MERGED}{name}")
 
 
 def unmerged_imports(connection: Connection, lake: Lake) -> list[ImportedActivities]:
     """The activities of imports whose details gold lacks."""
     known = notes(connection, _MERGED)
-    return [
-        each
-        for each in imported_activities(lake)
-        if known.get(f"{_MERGED}{each.name}") != _signature(each.detail_pages())
-    ]
+    return [each for each in imported_activities(lake) if known.get(each.name) != _signature(each.detail_pages())]
 
 
-def _merge(
-    connection: Connection, lake: Lake, one: ImportedActivities, report: MergeReport, tick: Callable[[int], object]
-) -> None:
+def _merge_import(lake: Lake, one: ImportedActivities, connection: Connection, report: MergeReport) -> None:
     pages, whole = one.detail_pages(), True
     for page in pages:
         newest = {activity["id"]: activity for activity in read_detail_page(page)}
@@ -155,7 +160,6 @@ def _merge(
             merge_detail_frames(connection, lake, frames, report)
             report.unknown_fields.update(unknown)
         whole = whole and len(there) == len(newest)
-        tick(1)
     if whole:
         note(connection, f"{_MERGED}{one.name}", _signature(pages))
 
@@ -262,16 +266,16 @@ def years_with_unmerged_imports(lake: Lake, years: YearRange) -> set[int]:
 
 def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
     merged, fresh = merged_pages(connection), {each.name for each in unmerged_imports(connection, lake)}
-    tracks = {key: json.loads(value) for key, value in notes(connection, _TRACKS).items()}
+    tracks = {year: json.loads(value) for year, value in notes(connection, _TRACKS).items()}
     found: set[int] = set()
     for each in imported_activities(lake):
         found |= unmerged_years(merged, each.listing, years)
         for year in each.listing.manifest.years_within(years):
-            if each.name in fresh or each.name not in tracks.get(f"{_TRACKS}{year}", []):
+            if each.name in fresh or each.name not in tracks.get(str(year), []):
                 found.add(year)
     if (
         not found
-        and not files_are_merged(connection, lake)
+        and not stands(connection, FILES.name, _files_key(lake), "[]")
         and all(has_activities(lake, one.name) for one in imports(lake))
     ):
         found.add(years.newest)
@@ -281,7 +285,7 @@ def _behind(connection: Connection, lake: Lake, years: YearRange) -> set[int]:
 def note_tracks_written(connection: Connection, known: Iterable[ImportedActivities], year: int) -> None:
     """Note that the tracks of these imports are written for the year, within the caller's transaction."""
     names = json.dumps([each.name for each in known])
-    if notes(connection, _TRACKS).get(f"{_TRACKS}{year}", "[]") != names:
+    if noted(connection, f"{_TRACKS}{year}", "[]") != names:
         note(connection, f"{_TRACKS}{year}", names)
 
 
@@ -321,8 +325,7 @@ def fresh_provider_files(connection: Connection, lake: Lake) -> list[FreshFile]:
     return fresh
 
 
-def merge_provider_files(connection: Connection, lake: Lake, fresh: Sequence[FreshFile], report: MergeReport) -> None:
-    """Merge the laps, sessions and lengths of `fresh` files, within the caller's transaction."""
+def _merge_provider_files(lake: Lake, fresh: Sequence[FreshFile], connection: Connection, report: MergeReport) -> None:
     for source in sorted({each.file.source for each in fresh}):
         files = [each for each in fresh if each.file.source == source]
         for start in range(0, len(files), _BATCH):

@@ -10,30 +10,19 @@ from contextlib import closing, suppress
 
 import duckdb
 
-from strava_pipeline.core.files.recording import VERSION
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.tables import ACTIVITY_DETAILS
 from strava_pipeline.core.tables.model import Kind
 from strava_pipeline.core.text import printable
-from strava_pipeline.lake.gold.warehouse import Connection, attach, note, notes
+from strava_pipeline.lake.gold.warehouse import attach
 from strava_pipeline.lake.paths import Lake
 
-_READ_BY = "read_by"  # a note of the version of the readers that a rebuild used
+READINGS = "readings"  # what is made of them: by which version of the readers, at the last rebuild
 _COLUMNS = "SELECT column_name FROM duckdb_columns() WHERE database_name = 'before' AND table_name = $table"
 _COUNTS = (
     "SELECT count(*) FILTER (before.source IS NULL), {counts} FROM now.{table} AS now LEFT JOIN before.{table} AS before "
     "USING (activity_id, source) WHERE source <> $source"
 )
-
-
-def is_read_by_this_version(connection: Connection) -> bool:
-    """Whether the warehouse was made by a rebuild with this version of the readers."""
-    return notes(connection, _READ_BY).get(_READ_BY) == str(VERSION)
-
-
-def note_read_by(connection: Connection) -> None:
-    """Record this version of the readers, within the caller's transaction."""
-    note(connection, _READ_BY, str(VERSION))
 
 
 def changes_of_reading(lake: Lake, new: Lake, left: Sequence[str]) -> str:

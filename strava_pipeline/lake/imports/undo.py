@@ -19,19 +19,14 @@ from strava_pipeline.core.files.recording import NOT_RECORDED
 from strava_pipeline.core.sources import FILE, IMPORTED, STRAVA, hashed_id
 from strava_pipeline.core.tables import FILES, GEAR, TABLES
 from strava_pipeline.core.text import printable
+from strava_pipeline.lake.gold.notes import MADE, is_noted, note, noted
 from strava_pipeline.lake.gold.publish import is_published
-from strava_pipeline.lake.gold.warehouse import (
-    Connection,
-    note,
-    notes,
-    read_if_usable,
-    reading,
-)
+from strava_pipeline.lake.gold.warehouse import Connection, read_if_usable, reading
 from strava_pipeline.lake.imports.manifests import Import, all_imports, effective_imports, undone_imports, undone_names
 from strava_pipeline.lake.paths import Lake
 
-_MADE_WITHOUT = "undone:imports"  # a note of the undone imports that a warehouse leaves out
-_TRACKS_WITHOUT = "undone:tracks"  # the same for data/tracks
+_MADE_WITHOUT = f"{MADE}undone"  # the undone imports that a warehouse leaves out
+_TRACKS_WITHOUT = f"{MADE}undone_tracks"  # the same for data/tracks
 Keys = set[tuple[object, ...]]
 
 
@@ -85,7 +80,7 @@ def left_out_imports(connection: Connection) -> list[str]:
 
 def has_left_out_note(connection: Connection) -> bool:
     """Whether a warehouse records the imports that it leaves out, even if there are none."""
-    return _MADE_WITHOUT in notes(connection, _MADE_WITHOUT)
+    return is_noted(connection, _MADE_WITHOUT)
 
 
 def note_left_out(connection: Connection, names: list[str]) -> None:
@@ -196,5 +191,5 @@ def _joined_rows(published: Connection, new: Connection) -> set[tuple[object, st
 
 
 def _noted(connection: Connection, name: str) -> list[str]:
-    names: list[str] = json.loads(notes(connection, name).get(name, "[]"))
+    names: list[str] = json.loads(noted(connection, name, "[]"))
     return names

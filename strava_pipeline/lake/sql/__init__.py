@@ -70,7 +70,7 @@ def matching_statement() -> str:
 
 def has_time(row: str) -> str:
     """Whether the start of a row is a moment: no day alone, and not the time of day that is none at its source (a note's)."""
-    told = f"(SELECT value FROM lake_meta WHERE key = 'no_times')::JSON ->> {row}.source"
+    told = f"(SELECT value FROM lake_meta WHERE key = 'told:no_times')::JSON ->> {row}.source"
     return f"({row}.start_date IS NOT NULL AND coalesce({row}.start_date_local::TIME::VARCHAR <> ({told}), true))"
 
 

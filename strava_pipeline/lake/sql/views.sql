@@ -32,7 +32,7 @@ WITH member AS (
     SELECT
         *,
         -- a number, as structures of two take longer to compare; no activity has 1000 places
-        1000 * coalesce(list_position((SELECT from_json(value, '["VARCHAR"]') FROM lake_meta WHERE key = 'naming'), source), 1000) + place AS naming
+        1000 * coalesce(list_position((SELECT from_json(value, '["VARCHAR"]') FROM lake_meta WHERE key = 'told:naming'), source), 1000) + place AS naming
     FROM activity_members
 ),
 matched AS (

@@ -13,20 +13,21 @@ from typing import Any
 
 from strava_pipeline.core.changes.states import ChangeState, History, Said, change_states, ended_ids, what_is_due
 from strava_pipeline.core.numbers import Numbers, if_any
+from strava_pipeline.core.tables import PROPOSED_CHANGES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.providers_file import enabled_providers, providers_file
 from strava_pipeline.lake.bronze.answers import newest_athlete
 from strava_pipeline.lake.changes import DECIDING, changes_folder, has_changes, history, record_proposals
 from strava_pipeline.lake.gold.changes import due_ids, newest_landings, state_counts, write_states
+from strava_pipeline.lake.gold.notes import TOLD, begin_change, mark_changed, note, note_made, noted, revision, stands
 from strava_pipeline.lake.gold.publish import current_snapshot
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, revision, transaction
+from strava_pipeline.lake.gold.warehouse import Connection, transaction
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.changes.comparing import find_proposals
 from strava_pipeline.operations.run_context import RunContext
 
-_SEEN = "proposed_from"  # a note of the inputs of the last table
-_LEFT = "proposals_left_out"  # a note of how many more changes could be proposed
+_LEFT = f"{TOLD}changes_left_out"  # how many more changes could be proposed
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,17 +69,11 @@ def update_proposals(
     """
     if not _is_anything_compared(run.lake, settings):
         return Proposed()
-    with locked(run.lake, DECIDING, who=run.who, tell=run.progress.say):
-        if not months and are_proposals_current(run, settings, connection):
-            return Proposed(states=state_counts(connection), changes_left_out=_left_out(connection))
-        with transaction(connection):
-            return propose(run, settings, connection, months)
-
-
-def are_proposals_current(run: RunContext, settings: Settings, connection: Connection) -> bool:
-    """Whether the table of changes is up to date with the data; also True if there is nothing to compare."""
-    is_made = notes(connection, _SEEN).get(_SEEN) == _signature(run, settings, connection)
-    return is_made or not _is_anything_compared(run.lake, settings)
+    if not months and stands(connection, PROPOSED_CHANGES.name, _signature(run, settings, connection)):
+        return Proposed(states=state_counts(connection), changes_left_out=_left_out(connection))
+    begin_change()
+    with transaction(connection):
+        return propose(run, settings, connection, months)
 
 
 def _is_anything_compared(lake: Lake, settings: Settings) -> bool:
@@ -105,12 +100,12 @@ def propose(run: RunContext, settings: Settings, connection: Connection, months:
         if left_out != _left_out(connection):
             note(connection, _LEFT, str(left_out))
             mark_changed(connection)
-        note(connection, _SEEN, _signature(run, settings, connection))
+        note_made(connection, PROPOSED_CHANGES.name, _signature(run, settings, connection))
     return Proposed(len(due.proposed), len(due.expired), state_counts(connection), left_out)
 
 
 def _left_out(connection: Connection) -> int:
-    return int(notes(connection, _LEFT).get(_LEFT, 0))
+    return int(noted(connection, _LEFT, "0"))
 
 
 def _said(

@@ -22,7 +22,8 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import from_stamp, held, stamp, sync_folder, write_rows
 from strava_pipeline.lake.gold.making import STAGED, MergeReport, make_rows, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, note, notes, spill
+from strava_pipeline.lake.gold.notes import MADE, note, notes
+from strava_pipeline.lake.gold.warehouse import Connection, spill
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import literal
@@ -30,7 +31,7 @@ from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
 _NEWER = "gold.fetched_at < made.fetched_at"
-_MERGED = "trip_rows:"  # + table: a note of the newest file that the warehouse has merged
+_MERGED = f"{MADE}trip_rows:"  # + table: up to which file
 _JOINING: dict[str, Any] = {"threads": 1, "preserve_insertion_order": False}
 MANY = 16  # files of a table; a run of each day makes one, a first reading one for 5,000 trips
 
@@ -155,7 +156,7 @@ def merge(connection: Connection, lake: Lake) -> MergeReport:
     merged = notes(connection, _MERGED)
     for table in TABLES:
         all_files = files_of(lake, table)
-        newest = merged.get(f"{_MERGED}{table.name}", "")
+        newest = merged.get(table.name, "")
         for path in [path for path in all_files if _age(path, lake) > newest]:
             spill(connection)
             with staging(lake) as folder:

@@ -23,7 +23,8 @@ from strava_pipeline.core.numbers import Numbers
 from strava_pipeline.core.tables import Table
 from strava_pipeline.lake.files import append_line, sync_folder, write_whole
 from strava_pipeline.lake.gold.making import MergeReport, make_staged_rows, stage, staging
-from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, note, notes, reading, writing
+from strava_pipeline.lake.gold.notes import MADE, mark_changed, note, noted
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.lookups.rows import rows_by
@@ -35,7 +36,7 @@ from strava_pipeline.trips.car.rules.trip import Trip
 from strava_pipeline.trips.car.rules.users import VERSION, Outcomes, User, ping_in, read_user, user_json
 from strava_pipeline.trips.car.tables import TABLES
 
-_NOTE = f"car_trips {VERSION}"  # a note of the last merged file of bronze; rows of another version are replaced
+_NOTE = f"{MADE}car_trips {VERSION}"  # the last merged file of bronze; rows of another version are replaced
 _FILE = "car_tracker.json"
 LineListener = Callable[[ReceivedLine, User, Result | None], object]
 _COMPARED = ("end_time", "car_id", "distance_km", "distance_source", "classification", "via")
@@ -91,9 +92,9 @@ class Replay:
 def resume_replay(lake: Lake) -> Replay:
     """A replay that continues the last one if its trips are in the warehouse; otherwise one from the first line."""
     with reading(lake) as connection:
-        merged = notes(connection, _NOTE).get(_NOTE)
+        merged = noted(connection, _NOTE)
     kept = last_replay(lake)
-    return kept if kept.after is not None and merged is not None and kept.after <= merged else Replay()
+    return kept if kept.after is not None and kept.after <= merged else Replay()
 
 
 def last_replay(lake: Lake) -> Replay:

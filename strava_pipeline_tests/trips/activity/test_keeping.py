@@ -9,7 +9,8 @@ import pytest
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.rows import frame
 from strava_pipeline.core.years import YearRange
-from strava_pipeline.lake.gold.warehouse import Connection, reading, revision, writing
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import Connection, reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.rebuild import rebuild
 from strava_pipeline.trips.activity.keeping import SaveReport, merge, save_trips, saved_trips

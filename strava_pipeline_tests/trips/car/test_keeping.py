@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.trips.car.keeping import (
     compare_limits,
@@ -160,7 +161,7 @@ def as_older_version(lake: Lake) -> None:
             key = table.key[0]
             connection.execute(f"UPDATE {table.stored} SET {key} = replace({key}, '.000Z', 'Z')")
         connection.execute("UPDATE car_trips SET resumes_trip_id = replace(resumes_trip_id, '.000Z', 'Z')")
-        connection.execute("UPDATE lake_meta SET key = 'car_trips' WHERE key = 'car_trips 2'")
+        connection.execute("UPDATE lake_meta SET key = 'made:car_trips' WHERE key = 'made:car_trips 2'")
 
 
 def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(again: Log) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from strava_pipeline.core.geodesy import Area, area_of
-from strava_pipeline.lake.gold.warehouse import reading, revision, writing
+from strava_pipeline.lake.gold.notes import revision
+from strava_pipeline.lake.gold.warehouse import reading, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.trips.car.keeping import (
     merge,

@@ -46,7 +46,7 @@ def kept_by_owner(activities: Sequence[Json], gear_names: Mapping[str, str], hom
             continue
         row = _row(activity, gear_names.get(activity.get("gear_id") or ""), home, chance)
         if chance.random() < ELSEWHERE:
-            rows.append(_on_another_day(row, chance))
+            rows.append(_on_another_day(row, activity["elapsed_time"], chance))
         pairs[len(rows)] = activity["id"]
         rows.append(row)
     return Kept(rows, pairs)
@@ -89,12 +89,16 @@ def _rounded(value: float | None, unit: float, decimals: int, zero: float = 0.0)
     return None if value is None else round(value / unit + zero, decimals)
 
 
-def _on_another_day(row: Row, chance: Random) -> Row:
+def _on_another_day(row: Row, seconds: int, chance: Random) -> Row:
     """A row for an activity that never reached Strava, a day or two before, with another length."""
     written = row["start_time"]
     began: datetime | date = datetime.fromisoformat(written) if isinstance(written, str) else written
     earlier = timedelta(days=chance.randint(1, 2), hours=chance.randint(1, 9) if isinstance(began, datetime) else 0)
     moved = began - earlier
-    other = {"distance": round((row["distance"] or 1.0) * chance.uniform(0.4, 0.7), 2), "duration_hms": "0:41:17"}
+    share = chance.uniform(0.4, 0.7)
+    other = {
+        "distance": round((row["distance"] or 1.0) * share, 2),
+        "duration_hms": timedelta(seconds=round(seconds * share)),
+    }
     start = moved.isoformat() if isinstance(written, str) else moved
     return {**row, **other, "start_time": start, "strava_id": None, "notes": "Not at Strava"}
