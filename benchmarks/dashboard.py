@@ -42,6 +42,8 @@ PAGES = (
     "/sync",
     "/month/2025-05",
     "/year/2025",
+    "/why/distance",
+    "/why/distance?from=2025-01-01&to=2025-12-31&sport=ride",
     "/fitness",
     "/records",
     "/segments",

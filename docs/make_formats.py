@@ -15,7 +15,11 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import AwareDatetime, BaseModel
 
+from strava_pipeline.core.insights.declared_numbers import NUMBERS
+
 PAGE = Path(__file__).parent / "formats.md"
+REFERENCE = Path(__file__).parent / "insights-reference.md"
+DECLARED = re.compile(r"(?<=<!-- declared numbers, by `make docs` -->\n).*?(?=<!-- to here -->)", re.DOTALL)
 MADE = re.compile(
     r"(<!-- fields of strava_pipeline\.([\w.]+)\.(\w+), by `make docs` -->\n).*?(?=<!-- to here -->)", re.DOTALL
 )
@@ -40,7 +44,12 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """The page → its text."""
-    return {PAGE: MADE.sub(_table, PAGE.read_text(encoding="utf-8"))}
+    rows = [f"| {each.title} | `{each.name}` | {each.sentence} |" for each in NUMBERS.values()]
+    numbers = "\n".join(["", "| number | name | what it is |", "| --- | --- | --- |", *rows, "", ""])
+    return {
+        PAGE: MADE.sub(_table, PAGE.read_text(encoding="utf-8")),
+        REFERENCE: DECLARED.sub(lambda _: numbers, REFERENCE.read_text(encoding="utf-8")),
+    }
 
 
 def _table(found: re.Match[str]) -> str:

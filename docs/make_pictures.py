@@ -47,6 +47,7 @@ DASHBOARD = {  # name of a picture: the page, as its route writes it; width and 
     "month-phone": ("/month/{month}#rows", 390, 844),
     "year": ("/year/{year}", 1200, 900),
     "map": ("/map", 1200, 760),
+    "why": ("/why/{number}", 1200, 900),
     "fitness": ("/fitness", 1200, 900),
     "devices": ("/devices", 1200, 900),
     "body": ("/body", 1200, 900),
@@ -150,6 +151,7 @@ def values_of(page: Page, address: str) -> dict[str, str]:
     similar = asked(f"/api/activities/{ride}")["insights"]["similar"]
     return {
         "activity_id": ride,
+        "number": "distance",
         "other_id": next(key for key, each in similar.items() if each["has_track"]),
         "segment_id": segment.rpartition("/")[2],
         "route_id": next(iter(asked("/api/routes?limit=1")["routes"])),

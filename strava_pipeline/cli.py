@@ -76,6 +76,7 @@ SUBJECTS: dict[str, dict[str, tuple[str, str, str]]] = {
     },
     "Look": {
         "insights": ("insights", "insights", "A year: totals, goals and pace, records, streaks, gear, training load."),
+        "why": ("why", "why", "Why a number is what it is: what counts, what doesn't, what each service has."),
         "bests": ("bests", "bests", "Bests of an activity: how each was measured; and keeping it out of records."),
         "devices": (
             "devices",

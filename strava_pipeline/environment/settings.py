@@ -97,6 +97,7 @@ class Settings(SourceSettings):
     clock_speed: float = house(1.0, alias="STRAVA_CLOCK_SPEED", gt=0, allow_inf_nan=False)
     automation: bool = house(True, alias="STRAVA_AUTOMATION")
     api_keep_days: int | None = house(None, alias="STRAVA_API_KEEP_DAYS", ge=1, le=36_500)
+    why_services: bool = house(True, alias="WHY_SERVICES")
     run_records_days: int = house(400, alias="STRAVA_RUN_RECORDS_DAYS", ge=7, le=36_500)
     answer_limit_mb: int = house(64, alias="STRAVA_ANSWER_LIMIT_MB", ge=1, le=1_000_000_000)
     insight_sports: Sports = own(FILE_SPORTS, alias="STRAVA_INSIGHT_SPORTS")

@@ -5,13 +5,14 @@ as SQL.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date, datetime
 from typing import Any, Literal
 
 import orjson
 
 from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.sports import GROUP_OF, SPORTS
 from strava_pipeline.core.text import printable
 from strava_pipeline.lake.gold.insights import BESTS, LOADS
 from strava_pipeline.lake.gold.warehouse import Connection
@@ -19,6 +20,7 @@ from strava_pipeline.lookups.rows import CursorError, Values, packed, rows_of, u
 
 MOST_ROWS = 500  # rows per page: 0.3 MB of JSON
 _FETCHED = 2_000  # rows fetched at once of a whole selection
+_MOST_NAMED = 40  # choices in the text of an error
 _LETTERS = 80  # of a text by which rows are sorted: the cursor holds them
 
 Sort = Literal["date", "name", "sport", "place", "distance", "time", "speed", "climb", "heartrate", "power", "gear"]
@@ -63,6 +65,7 @@ class Selection:
         visibility: everyone, followers_only or only_me.
         min_distance, max_distance, min_climb, max_climb: metres, inclusive.
         min_time, max_time: seconds in motion, inclusive.
+        activity: this one alone.
         sort, descending: rows without a value come last, in both orders; equal rows are sorted by id.
     """
 
@@ -84,6 +87,7 @@ class Selection:
     max_time: float | None = None
     min_climb: float | None = None
     max_climb: float | None = None
+    activity: int | None = None
     sort: Sort = "date"
     descending: bool = True
 
@@ -96,7 +100,7 @@ class Selection:
     @property
     def wanted(self) -> dict[str, Any]:
         """The criteria in use, by the names of the fields above."""
-        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name in _CONDITIONS}
+        held = {field.name: getattr(self, field.name) for field in fields(self) if field.name in CONDITIONS}
         return {name: value for name, value in held.items() if value is not None}
 
     def statement(self, shown: Callable[[str, Any], str] | None = None) -> str:
@@ -104,12 +108,12 @@ class Selection:
         parameter.
         """
         stands = shown or (lambda name, value: f"${name}")
-        found = [_CONDITIONS[name].format(stands(name, value)) for name, value in self.wanted.items()]
+        found = [CONDITIONS[name].format(stands(name, value)) for name, value in self.wanted.items()]
         return "\n  AND ".join(["SELECT *\nFROM activity_list\nWHERE " + found[0], *found[1:]]) if found else _ALL
 
 
 _ALL = "SELECT *\nFROM activity_list"
-_CONDITIONS = {
+CONDITIONS = {
     "first_on": "start_date_local >= {}",
     "last_on": "start_date_local < {} + INTERVAL 1 DAY",
     "sport": "{} IN (sport_group, sport_type)",
@@ -128,6 +132,7 @@ _CONDITIONS = {
     "max_time": "moving_time <= {}",
     "min_climb": "total_elevation_gain >= {}",
     "max_climb": "total_elevation_gain <= {}",
+    "activity": "id = {}",
 }
 """The condition of each field of a selection."""
 
@@ -196,10 +201,15 @@ def selected_ids(connection: Connection, selection: Selection, most: int) -> lis
 
 
 def activity_page(
-    connection: Connection, selection: Selection, *, limit: int = 50, after: After | None = None
+    connection: Connection,
+    selection: Selection,
+    *,
+    limit: int = 50,
+    after: After | None = None,
+    athlete_id: int | None = None,
 ) -> ActivityPage:
-    """A page of the selected activities that aren't deleted. `limit`: up to MOST_ROWS."""
-    parameters = selection.wanted | {"most": limit + 1} | (after.parameters if after else {})
+    """A page of the selected activities that aren't deleted. `limit`: up to MOST_ROWS; `athlete_id`: whose totals; None: all."""
+    parameters = selection.wanted | {"most": limit + 1, "athlete_id": athlete_id} | (after.parameters if after else {})
     rows = rows_of(
         connection,
         "activity_list",
@@ -222,10 +232,10 @@ def _after(selection: Selection, value: Any, key: int) -> After:
 
 def selection_sql(selection: Selection) -> str:
     """The selection's statement in its order, for a person: with its values in the text."""
-    return f"{selection.statement(lambda _, value: _literal(value))}\nORDER BY {selection.sorted_by}"
+    return f"{selection.statement(lambda _, value: literal_of(value))}\nORDER BY {selection.sorted_by}"
 
 
-def _literal(value: Any) -> str:
+def literal_of(value: Any) -> str:
     """A value in SQL. Characters that a page or a terminal would not show are written by their numbers."""
     if isinstance(value, date):
         return f"DATE '{value}'"
@@ -277,3 +287,26 @@ def choices_of(connection: Connection) -> Values:
 def gear_item(connection: Connection, gear: str) -> str | None:
     """The item of `gear_items` that a text means: its own, or that of a piece, as `strava:b1234`."""
     return next((row["item"] for row in rows_of(connection, "gear_meant", {"gear": gear})), None)
+
+
+class UnknownChoiceError(MisuseError):
+    """A selection names a sport, a source or gear that no activity has."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(f"This {name} is not known: {why}.")
+        self.name, self.why = name, why
+
+
+def known_choices(connection: Connection, selection: Selection, choices: Values | None = None) -> Selection:
+    """The selection with its gear by the item. Raises UnknownChoiceError, if there are activities. `choices`: of `choices_of`."""
+    item = gear_item(connection, selection.gear) if selection.gear else None
+    selection = replace(selection, gear=item or selection.gear)
+    wanted = {name: value for name, value in selection.wanted.items() if name in ("sport", "source", "gear")}
+    if not wanted or not (has := choices or choices_of(connection))["sources"]:
+        return selection
+    known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [item] if item else [*has["gear"]]}
+    for name, value in wanted.items():
+        if value not in known[name] and not (name == "sport" and value in GROUP_OF):
+            listed = ", ".join(known[name][:_MOST_NAMED]) or "none"
+            raise UnknownChoiceError(name, f"no activity has it; there are: {listed}")
+    return selection

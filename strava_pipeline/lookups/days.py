@@ -119,6 +119,11 @@ class CalendarMonth:
     activities: Mapping[date, list[Values]]
     week_sums: list[Sums]
 
+    @property
+    def days(self) -> list[date]:
+        """The days of the month itself."""
+        return [day for week in self.weeks for day in week if f"{day:%Y-%m}" == self.month]
+
 
 def calendar_month(connection: Connection, athlete_id: int, month: str, *, begins: int) -> CalendarMonth:
     """The days of a local month (2026-10), with the whole weeks at its ends."""
@@ -151,6 +156,11 @@ class PresentWeek:
     activities: Mapping[date, list[Values]]
     sums: Sums
     before: Sums
+
+    @property
+    def before_days(self) -> tuple[date, date]:
+        """The first and the last day of the week before."""
+        return self.days[0] - timedelta(days=7), self.days[0] - timedelta(days=1)
 
 
 def present_week(connection: Connection, athlete_id: int, today: date, *, begins: int) -> PresentWeek:

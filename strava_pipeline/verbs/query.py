@@ -70,15 +70,21 @@ def duck(files: Files = False) -> None:
 
 
 def schema(
-    table: Annotated[str | None, typer.Argument(help="One table; else all.")] = None,
+    table: Annotated[
+        str | None, typer.Argument(help="One table; else all. `why`: the numbers that `why` explains.")
+    ] = None,
     as_json: Json = False,
     bigquery: Annotated[bool, typer.Option("--bigquery", help="Of the table, as `bq load` takes it.")] = False,
 ) -> None:
     """Tables and columns, with types, units and meanings."""
 
+    from strava_pipeline.core.insights.declared_numbers import described
     from strava_pipeline.core.tables import GOLD_ACTIVITIES, TABLES
     from strava_pipeline.core.tables.insights import INSIGHTS, MACROS, PUBLISH_TABLES
 
+    if table == "why":
+        show({"numbers": described()}, as_json=as_json)
+        return
     everything = TABLES | {GOLD_ACTIVITIES.name: GOLD_ACTIVITIES} | PUBLISH_TABLES | INSIGHTS | MACROS
     known = {name: spec for name, spec in everything.items() if table in (None, name, f"{name}_all")}
     if table == "activities":

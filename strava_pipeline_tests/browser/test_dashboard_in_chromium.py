@@ -13,6 +13,7 @@ from strava_pipeline.serve.dashboard.routes import routes
 from strava_pipeline_tests.browser.activity_list import correct_ticked_rows, sort_and_filter_the_list
 from strava_pipeline_tests.browser.conftest import Demo, Visit, violations, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
+from strava_pipeline_tests.walk import count_of_numbers, faults_of_numbers
 
 pytestmark = pytest.mark.slow
 
@@ -24,8 +25,6 @@ RUN = 180_000  # milliseconds that a run gets: the daemon asks every five second
 MOST_TABS = 400
 NO_PAGES = (
     "/api/",
-    "/activities.csv",
-    "/days.csv",
     "/health",
     "/logout",
     "/map/{zoom}/",
@@ -65,7 +64,29 @@ def test_a_newcomer_finds_the_way_and_every_page_is_usable(demo: Demo, chromium:
     for width, scheme in LOOKS:
         correct_ticked_rows(demo, chromium, width, scheme)
     assert faults_of_all_pages(demo, chromium, request) == []
+    assert faults_of_all_numbers(demo, chromium) == []
     assert sheets_of_a_year(demo, chromium) == {(what, of): 2 for what in ("page", "report") for of in ("A4", "Letter")}
+
+
+def faults_of_all_numbers(demo: Demo, chromium: Browser) -> list[str]:
+    """Each number of each page that has totals leads, by the keyboard, to an explanation that comes to it."""
+    with visiting(chromium, demo.link(), "light") as visit:
+        page = visit.page
+        press_until(page, "a.why")
+        shown = page.locator("a.why").first.inner_text()
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", level=1)).to_contain_text(re.findall(r"[\d,.]+", shown)[0])
+        assert violations(page) == []
+
+        def why(number: str, query: str) -> dict[str, Any]:
+            return dict(page.request.get(f"{visit.address}/api/why/{number}?{query}").json())
+
+        found = []
+        for path in ("/", "/activities", "/calendar", "/year", "/gear", "/records", "/fitness"):
+            text = page.request.get(f"{visit.address}{path}", headers={"Accept": "text/html"}).text()
+            assert count_of_numbers(text) > 1, path
+            found += [f"{path}: {fault}" for fault in faults_of_numbers(text, why)]
+    return found
 
 
 def approve_a_change_by_keyboard_and_look_around(demo: Demo, chromium: Browser) -> str:
@@ -242,12 +263,13 @@ def pages(visit: Visit, request: str) -> list[str]:
         "{month}": change["month"],
         "{period}": change["month"][:4],
         "{widget}": "starts",  # one of the demo
+        "{number}": "distance",
         "{request_id}": request.rpartition("/")[2],
     }
     found = [f"/activities/{longest}", f"/calendar/{change['month']}", NOWHERE]
     for route in routes():
         path = route.path
-        if "GET" not in route.methods or path.startswith(NO_PAGES):
+        if "GET" not in route.methods or path.startswith(NO_PAGES) or path.endswith(".csv"):
             continue
         for name, value in values.items():
             path = path.replace(name, value)

@@ -30,7 +30,7 @@ from strava_pipeline_tests.rig import NOW
 pytestmark = pytest.mark.dear
 
 __all__ = ["sources"]  # a fixture
-OLDER = {"imports.files.VERSION": 1, "imports.rereading.VERSION": 1, "made.tracks._THIS_READING": "file:v1:"}
+OLDER = {"imports.files.VERSION": 1, "rebuild.VERSION": 1, "made.tracks._THIS_READING": "file:v1:"}
 ROUTE = gpx("".join(trkpt(None, 52 + at / 1e5) for at in range(9))).encode()
 ONE, TWO = session(0, 5), records(5, start=90) + session(90, 5, sport=2)
 FILES = {  # by name its bytes, and those of what an older version took it for

@@ -46,6 +46,7 @@ ASKED: dict[str, list[tuple[str, ...]]] = {
     "rules": [("rules", "check")],
     "bests": [("bests", "1")],
     "devices": [("devices",)],
+    "why": [("why", "distance", "--json")],
     "report": [("report", "--html", "report.html")],
     "goals": [("goals", "check")],
     "trips": [("trips", "car", "list"), ("trips", "car", "status"), ("trips", "activity", "diagnose")],

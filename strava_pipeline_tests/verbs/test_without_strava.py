@@ -31,7 +31,11 @@ LOOKS = r"""status, doctor, plan, providers list, providers status, providers ge
 sync-month 2025-06, matches list, changes list, quarantine list, notifications list, import undo, maps list, service status,
 service time, logs latest, copy list, athletes list, dashboard link, metrics --once, report --html year.html, purge --dry-run,
 compact, sql SHOW\ TABLES"""
-OF_STRAVA = {"/segments", "/settings"}  # a page of Strava's segments, and one that names every service
+OF_STRAVA = {
+    "/segments",
+    "/settings",
+    "/why",
+}  # of Strava's segments, of every service, and of loads by its relative effort
 MAY_NAME = ("strava-pipeline", "strava_pipeline", "strava.duckdb")  # the program, and its file
 
 

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from strava_pipeline.core.insights.declared_numbers import named_by
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.goals import MEASURES, amount_text, difference_text
 from strava_pipeline.core.sports import ALL
@@ -9,11 +10,14 @@ from strava_pipeline.core.sports import ALL
 
 @dataclass(frozen=True, slots=True)
 class YearNumber:
-    """A measure of all sports, as texts. `before`: the year before, by the same day, or None if it had none.
+    """A measure of all sports, as texts. `number`: its declared name.
+
+    `before`: the year before, by the same day, or None if it had none.
 
     `apart`: the difference between the two as shown, or None if there is none. `is_more`: this year has as much or more.
     """
 
+    number: str
     title: str
     amount: str
     before: str | None
@@ -33,5 +37,7 @@ def year_numbers(summary: YearSummary) -> list[YearNumber]:
         text = amount_text(measure.name, amount, summary.units)
         past = None if then is None else amount_text(measure.name, then, summary.units)
         apart = None if past in (None, text) else difference_text(measure.name, amount, then or 0.0, summary.units)
-        found.append(YearNumber(measure.title, text, past, apart, then is not None and amount >= then))
+        found.append(
+            YearNumber(named_by(measure.name), measure.title, text, past, apart, then is not None and amount >= then)
+        )
     return found

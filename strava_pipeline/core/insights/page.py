@@ -3,12 +3,14 @@
 The markup stands in page/ and escapes everything. No positions, and no titles of activities unless they are given.
 """
 
+from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from typing import Any
 
 from strava_pipeline.core.insights.calendar import calendar
 from strava_pipeline.core.insights.charts import fitness_chart
+from strava_pipeline.core.insights.declared_numbers import named_by, query_of
 from strava_pipeline.core.insights.documents import Record, Sums, YearSummary
 from strava_pipeline.core.insights.goals import (
     MEASURES,
@@ -60,6 +62,7 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "number": summary.number,
         "until": None if summary.year is None or summary.year.is_over else summary.day(summary.year.until),
         "sports": summary.sports,
+        "query": _query(summary),
         "tiles": _tiles(summary),
         "goals": (goals := goal_rows(summary)),
         "present_goals": present_rows(summary),
@@ -67,7 +70,12 @@ def year_values(summary: YearSummary, *, names: Mapping[int, str] | None = None)
         "calendar": calendar(summary),
         "months": _months(summary),
         "by_sport": [
-            (sport_name(sport or NOTHING), group_name(group), _row(sums, units))
+            (
+                sport_name(sport or NOTHING),
+                group_name(group),
+                _row(sums, units),
+                _query(summary, sport) if sport else None,  # no filter selects what has no sport
+            )
             for sport, group, sums in summary.by_sport
         ],
         "records": _records(summary, names or {}),
@@ -111,6 +119,8 @@ def goal_rows(summary: YearSummary) -> list[dict[str, Any]]:
         {
             "group": group_name(each.group),
             "measure": next(measure.title for measure in MEASURES if measure.name == each.measure),
+            "number": named_by(each.measure),
+            "query": _query(summary, None if each.group == ALL else each.group),
             "goal": amount_text(each.measure, goal.goal, summary.units),
             "total": _paced(each.measure, each.total, summary.units),
             "percent": each.total / goal.goal * 100,
@@ -137,6 +147,8 @@ def present_rows(summary: YearSummary) -> list[dict[str, Any]]:
             "period": each.period,
             "group": group_name(each.group),
             "measure": next(measure.title for measure in MEASURES if measure.name == each.measure),
+            "number": named_by(each.measure),
+            "query": query_of(each.first_on, each.last_on, None if each.group == ALL else each.group),
             "goal": amount_text(each.measure, each.goal, summary.units),
             "total": _paced(each.measure, each.total, summary.units),
             "percent": each.total / each.goal * 100,
@@ -196,11 +208,23 @@ def _months(summary: YearSummary) -> list[dict[str, Any]]:
     return [
         {
             "name": name,
+            "query": _query(summary, month=place),
             "row": _row(held[place], summary.units) if place in held else None,
             "share": ((held[place].moving_time_seconds or 0) / most * 100) if place in held else 0,
         }
         for place, name in enumerate(MONTHS, start=1)
     ]
+
+
+def _query(summary: YearSummary, sport: str | None = None, month: int | None = None) -> str:
+    """What explains the numbers of the year so far, or of a month or a sport of it."""
+    if summary.year is None:  # and no number
+        return ""
+    first, last = summary.year.first, summary.year.until
+    if month:
+        first = first.replace(month=month)
+        last = min(last, first.replace(day=monthrange(first.year, month)[1]))
+    return query_of(first, last, sport)
 
 
 def _row(sums: Sums, units: Units) -> list[str]:

@@ -13,7 +13,10 @@ from strava_pipeline.core.sports import ALL, SPORTS
 
 @dataclass(frozen=True, slots=True)
 class PresentGoal:
-    """A goal of the present `period`, week or month; `days_left`: with today; amounts in the measure's own unit."""
+    """A goal of the present `period`, week or month, from `first_on` to `last_on`; `days_left`: with today.
+
+    Amounts are in the measure's own unit.
+    """
 
     period: str
     group: str
@@ -22,6 +25,8 @@ class PresentGoal:
     total: float
     days_left: int
     reached: bool
+    first_on: date
+    last_on: date
 
 
 def present_goals(days: Sequence[Day], goals: Goals, today: date) -> list[PresentGoal]:
@@ -44,4 +49,4 @@ def _of_period(
             done = sum(amounts.get((group, measure.name), {}).values())
             for goal in goals.all.get((period, group, measure.name), ()):
                 left = (last - today).days + 1
-                yield PresentGoal(period, group, measure.name, goal, done, left, reaches(done, goal))
+                yield PresentGoal(period, group, measure.name, goal, done, left, reaches(done, goal), first, last)

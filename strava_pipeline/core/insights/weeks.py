@@ -44,6 +44,11 @@ class Week:
     sums: Sums
     before: Sums
 
+    @property
+    def days_before(self) -> tuple[date, date]:
+        """The first and the last day of the week `before`."""
+        return self.first - _YEAR_BEFORE, self.last - _YEAR_BEFORE
+
 
 def first_of_week(day: date, begins: int) -> date:
     """The first day of the day's week; weeks begin on the weekday `begins`."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from strava_pipeline.core.human_bests import HUMAN_BESTS, LEAST_METRES, least_seconds
 from strava_pipeline.core.insights.athlete import HEARTRATE_SHARES, POWER_SHARES
+from strava_pipeline.core.insights.declared_numbers import with_totals
 from strava_pipeline.core.sources import FILLED, IMPORTED, STRAVA
 from strava_pipeline.core.sports import DRIVES, GROUP_OF, LIFTED, UNSPECIFIED, VIRTUAL
 from strava_pipeline.core.tables import ACTIVITY_DETAILS, TABLES, Table
@@ -26,8 +27,8 @@ from strava_pipeline.core.wellness import MEASURES
 
 @cache
 def sql(name: str, package: str = __name__) -> str:
-    """The text of `<name>.sql` in the package."""
-    return files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+    """The text of `<name>.sql` in the package, with the declared totals that it names."""
+    return with_totals(files(package).joinpath(f"{name}.sql").read_text(encoding="utf-8"))
 
 
 def literal(text: str | Path) -> str:

@@ -4,22 +4,28 @@ WITH selected AS (
 {selected}
 ),
 summed AS (
-    SELECT * FROM selected WHERE counts
+    SELECT
+        counted_activities.*,
+        selected.average_heartrate
+    FROM counted_activities
+    JOIN selected ON selected.id = activity_id
+    WHERE athlete_id = coalesce($athlete_id, athlete_id)
 ),
 totals AS (
     SELECT
         {{
-            'activities': count(*),
-            'not_counted': (SELECT count(*) FILTER (NOT counts) FROM selected),
-            'distance': sum(distance),
-            'moving_time': sum(moving_time)::BIGINT,
-            'total_elevation_gain': sum(total_elevation_gain),
-            'average_distance': avg(nullif(distance, 0)),
-            'average_moving_time': avg(moving_time),
-            'average_elevation_gain': avg(nullif(total_elevation_gain, 0)),
-            'average_speed': sum(distance) FILTER (moving_time > 0) / sum(moving_time) FILTER (moving_time > 0 AND distance > 0),
-            'average_heartrate': sum(average_heartrate * moving_time)
-                / nullif(sum(moving_time) FILTER (average_heartrate IS NOT NULL), 0),
+            'activities': {total_activities},
+            'not_counted': (SELECT count(*) FROM selected) - {total_activities},
+            'distance': {total_distance},
+            'moving_time': {total_time},
+            'total_elevation_gain': {total_climb},
+            'average_distance': avg(nullif(distance_m, 0) ORDER BY activity_id),
+            'average_moving_time': avg(moving_time_seconds),
+            'average_elevation_gain': avg(nullif(elevation_gain_m, 0) ORDER BY activity_id),
+            'average_speed': sum(distance_m ORDER BY activity_id) FILTER (moving_time_seconds > 0)
+                / sum(moving_time_seconds) FILTER (moving_time_seconds > 0 AND distance_m > 0),
+            'average_heartrate': sum(average_heartrate * moving_time_seconds ORDER BY activity_id)
+                / nullif(sum(moving_time_seconds) FILTER (average_heartrate IS NOT NULL), 0),
             'sport_group': CASE WHEN min(sport_group) = max(sport_group) THEN min(sport_group) END
         }} AS totals
     FROM summed

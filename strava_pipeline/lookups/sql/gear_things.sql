@@ -2,9 +2,9 @@
 WITH used AS (
     SELECT
         gear_item AS item,
-        count(*) AS activities,
-        sum(distance_m) AS distance_m,
-        sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+        {total_activities} AS activities,
+        {total_distance} AS distance_m,
+        {total_time} AS moving_time_seconds,
         min(on_day) AS first_on,
         max(on_day) AS last_on
     FROM counted_activities

@@ -4,6 +4,7 @@ WITH started AS (
     SELECT
         isodow(on_day) - 1 AS weekday,
         CASE WHEN has_time THEN hour(start_date_local) END AS hour,
+        activity_id,
         distance_m,
         moving_time_seconds
     FROM counted_activities
@@ -12,9 +13,9 @@ WITH started AS (
 SELECT
     CASE WHEN grouping(weekday) = 0 THEN 'weekday' ELSE 'hour' END AS part,
     CASE WHEN grouping(weekday) = 0 THEN weekday ELSE hour END AS number,
-    count(*)::BIGINT AS activities,
-    coalesce(sum(distance_m), 0) AS distance_m,
-    coalesce(sum(moving_time_seconds), 0)::BIGINT AS moving_time_seconds
+    {total_activities} AS activities,
+    coalesce({total_distance}, 0) AS distance_m,
+    coalesce({total_time}, 0) AS moving_time_seconds
 FROM started
 GROUP BY GROUPING SETS ((weekday), (hour))
 ORDER BY part, number

@@ -37,7 +37,7 @@ from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedOfApi, known_selection
 from strava_pipeline.serve.dashboard.problems import ProblemError
-from strava_pipeline.serve.dashboard.site import CurrentLake, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentSite, Snapshot, shown_owner
 
 router = APIRouter(prefix="/api/activities", dependencies=[Depends(only_known_parameters)], tags=["activities"])
 _LIST = page_shape("Activities", activities=dict[str, row_shape(ACTIVITY_LIST)], totals=Row)  # type: ignore[misc]
@@ -57,10 +57,12 @@ _HISTORY = page_shape("History", id=int, history=dict[str, Rows])
 
 
 @router.get("", response_model=_LIST, dependencies=[KEPT])
-def activities(snapshot: Snapshot, asked: AskedOfApi) -> Response:
+def activities(site: CurrentSite, snapshot: Snapshot, asked: AskedOfApi) -> Response:
     """Activities by id in the order that was asked for, the sums of all that are selected, and the cursor of the next page."""
     selection = known_selection(asked, snapshot)
-    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after)
+    owner = shown_owner(site)
+    whose = owner.athlete.id if owner else None
+    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after, athlete_id=whose)
     return json_answer({"activities": page.activities, "totals": page.totals, "next": page.next and page.next.text})
 
 

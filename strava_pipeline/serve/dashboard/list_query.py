@@ -6,7 +6,7 @@ ignored.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 
@@ -14,9 +14,8 @@ from fastapi import Depends, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field, model_validator
 
 from strava_pipeline.core.insights.goals import METRES_PER_FOOT, METRES_PER_MILE, Units
-from strava_pipeline.core.sports import GROUP_OF, SPORTS
 from strava_pipeline.lake.gold.warehouse import Connection
-from strava_pipeline.lookups.activity_list import TEXTS, After, Selection, Sort, choices_of, gear_item
+from strava_pipeline.lookups.activity_list import TEXTS, After, Selection, Sort, UnknownChoiceError, known_choices
 from strava_pipeline.lookups.rows import CursorError, Values
 from strava_pipeline.serve.dashboard.answers import Day, Digits, refuse_reversed, unusable_cursor
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -26,7 +25,6 @@ ROWS = 50  # per page
 BOUNDS = ("distance", "time", "climb")
 Order = Literal["asc", "desc"]
 YesNo = Literal["true", "false"]
-_MOST_NAMED = 40  # choices in the text of an error
 _SCALES: Mapping[Units | None, tuple[float, float, float]] = {  # of the bounds, in their order: metres, seconds, metres
     None: (1, 1, 1),
     "km": (1000, 60, 1),
@@ -64,6 +62,7 @@ class ListQuery(BaseModel):
     max_time: Amount = Field(None, description="likewise, included")
     min_climb: Amount = Field(None, description="metres, or metres or feet by `units`")
     max_climb: Amount = Field(None, description="likewise, included")
+    activity: Annotated[int | None, Digits] = Field(None, ge=-(2**63) + 1, le=2**63 - 1, description="this one alone")
     units: Units | None = Field(None, description="of the bounds: km (km, min, m) or miles (mi, min, ft); else m and s")
     sort: Sort = Field("date", description="what the rows are sorted by; those without it come last")
     order: Order | None = Field(None, description="asc or desc; unless said, texts from A, all else from the greatest")
@@ -98,6 +97,7 @@ class ListQuery(BaseModel):
             _said(self.counts),
             self.visibility,
             **bounds,
+            activity=self.activity,
             sort=self.sort,
             descending=(self.order or _usual_order(self.sort)) == "desc",
         )
@@ -211,17 +211,8 @@ AskedOfApi = Annotated[Asked, Depends(_of_api)]
 
 
 def known_selection(asked: Asked, snapshot: Connection, choices: Values | None = None) -> Selection:
-    """What is asked for, its gear by the item. Raises an error for a sport or a source that no activity has, and for gear that
-    is nowhere, if there are activities. `choices`: those of `choices_of`.
-    """
-    item = gear_item(snapshot, asked.query.gear) if asked.query.gear else None
-    selection = replace(asked.selection, gear=item or asked.query.gear)
-    wanted = {name: value for name, value in selection.wanted.items() if name in ("sport", "source", "gear")}
-    if not wanted or not (has := choices or choices_of(snapshot))["sources"]:
-        return selection
-    known = {"sport": [*SPORTS, *has["sports"]], "source": has["sources"], "gear": [item] if item else [*has["gear"]]}
-    for name, value in wanted.items():
-        if value not in known[name] and not (name == "sport" and value in GROUP_OF):
-            why = f"no activity has it; there are: {', '.join(known[name][:_MOST_NAMED]) or 'none'}"
-            raise ProblemError(400, f"This {name} is not known: {why}.", errors={name: why})
-    return selection
+    """What is asked for, as `known_choices` has it. Raises ProblemError."""
+    try:
+        return known_choices(snapshot, asked.selection, choices)
+    except UnknownChoiceError as error:
+        raise ProblemError(400, str(error), errors={error.name: error.why}) from None

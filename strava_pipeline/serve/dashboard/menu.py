@@ -56,6 +56,7 @@ MORE: Mapping[str, tuple[Entry, ...]] = {
         Entry("/body", "Body"),
         Entry("/widgets", "Widgets"),
         Entry("/trips", "Trips", is_shown=_holds("trips")),
+        Entry("/why", "Why this number?"),
     ),
     "Your data": (
         Entry("/pairs", "Pairs that may be one", is_shown=_holds("pairs")),

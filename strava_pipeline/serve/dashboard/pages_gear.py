@@ -1,6 +1,7 @@
 """Bikes and shoes: a card per thing with what it did, its services, and its pieces at each source; links that are proposed."""
 
 from contextlib import suppress
+from datetime import timedelta
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, Response
@@ -25,6 +26,7 @@ def gear(request: Request, snapshot: Snapshot, owner: CurrentOwner, site: Curren
     with suppress(PipelineError):  # an unusable providers.toml, as /settings says
         proposed = {item.name: item.pieces for item in site.pipeline.gear() if item.proposed}
     values = {"use": use, "pieces": pieces, "proposed": proposed, "goals": goals_form(request), "today": owner.today}
+    values["a_day"] = timedelta(days=1)
     return render(request, "gear.html", values)
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
 from strava_pipeline.core.errors import UnusableSnapshotError
+from strava_pipeline.core.insights.declared_numbers import query_of
 from strava_pipeline.core.insights.documents import YearSummary
 from strava_pipeline.core.insights.overview import year_numbers
 from strava_pipeline.core.insights.page import goal_rows, present_rows
@@ -80,12 +81,13 @@ def _newest_year(site: Site, snapshot: Connection) -> dict[str, Any] | None:
 def _of_year(summary: YearSummary | None) -> dict[str, Any]:
     """A year in numbers, its line beside the year before it, fitness and form, goals."""
     if summary is None:
-        return {"numbers": [], "charts": (), "load": None, "goals": []}
+        return {"numbers": [], "charts": (), "load": None, "goals": [], "query": ""}
     return {
         "numbers": year_numbers(summary),
         "charts": year_view(summary, usual_show(summary), ALL).charts[:1],
         "load": summary.load,
         "goals": present_rows(summary) + goal_rows(summary),
+        "query": summary.year and query_of(summary.year.first, summary.year.until),
     }
 
 

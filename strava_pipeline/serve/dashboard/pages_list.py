@@ -13,7 +13,7 @@ from strava_pipeline.serve.dashboard.forms import Fields, first_of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList, known_selection
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, seen_by, site_of
+from strava_pipeline.serve.dashboard.site import CurrentLake, CurrentPipeline, Snapshot, seen_by, shown_owner, site_of
 from strava_pipeline.serve.dashboard.words_form import choices, edit_of_list, last_step
 
 router = APIRouter(include_in_schema=False)
@@ -27,7 +27,9 @@ def activities(request: Request, snapshot: Snapshot, lake: CurrentLake, asked: A
         return RedirectResponse(asked.address(), 303)
     offered = choices_of(snapshot)
     selection = known_selection(asked, snapshot, offered)
-    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after)
+    owner = shown_owner(site_of(request))
+    whose = owner.athlete.id if owner else None
+    page = activity_page(snapshot, selection, limit=asked.limit, after=asked.after, athlete_id=whose)
     fields = asked.fields(site_of(request).units)
     fields["gear"] = selection.gear or ""
     values = {"page": page, "asked": asked, "choices": offered, "fields": fields}

@@ -31,7 +31,7 @@ READ = (
     "/api/activities", _ACTIVITY, f"{_ACTIVITY}/sources", f"{_ACTIVITY}/history", _RECORDINGS, "/activities.csv",
     "/api/calendar", "/api/calendar/{month}", "/api/changes", "/api/changes/{change_id}", "/api/devices",
     "/api/fitness", "/api/fitness/{year}", "/api/gear", "/api/insights/{year}", "/api/notifications",
-    "/api/requests/{request_id}", "/api/status", DOCUMENT,
+    "/api/requests/{request_id}", "/api/status", "/api/why", "/api/why/{number}", "/why/{number}.csv", DOCUMENT,
 )  # fmt: skip
 PLACES = (
     f"{_ACTIVITY}/track", f"{_RECORDINGS}/{{first_id}}/{{second_id}}/{{side}}", "/activities/{activity_id}/original",

@@ -1,5 +1,7 @@
 """A year against its goals: the worked examples of the system that these formulas come from, and the odd days of calendars."""
 
+from calendar import monthrange
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -187,7 +189,9 @@ def test_goals_of_the_present_week_and_month_count_their_own_days(
     days = [Day(on, "ride", (1,), amount, None, None) for on, amount in done.items() if on <= today]
     goals = {"every_week": {"ride": {"distance_km": 50}}, "every_month": {"all": {"distance_km": 350}}}
     found = present_goals(days, read_goals({"week_starts": starts, **goals}), today)
-    assert found == [
-        PresentGoal("week", "ride", "distance_m", 50_000, *week),
-        PresentGoal("month", "all", "distance_m", 350_000, *month),
+    assert [(each.last_on - today).days + 1 for each in found] == [each.days_left for each in found]
+    assert [(each.last_on - each.first_on).days for each in found] == [6, monthrange(today.year, today.month)[1] - 1]
+    assert [replace(each, first_on=today, last_on=today) for each in found] == [
+        PresentGoal("week", "ride", "distance_m", 50_000, *week, today, today),
+        PresentGoal("month", "all", "distance_m", 350_000, *month, today, today),
     ]

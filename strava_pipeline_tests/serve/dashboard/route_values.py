@@ -16,6 +16,7 @@ VALUES = {
     "widget": "week",
     "digest": "0" * 64,
     "name": "home.pmtiles",
+    "number": "distance",
     "zoom": "9",
     "column": "1",
     "row": "2",

@@ -27,6 +27,7 @@ BOUNDED_OTHERWISE = {
     "/api/heat/lines": "150 activities",
     "/api/activities/{activity_id}/track": "points of one activity, thinned to 2,000",
     "/api/status": "some facts of each source, and of what is published one a year",
+    "/api/why": "the declared numbers, a dozen",
     "/api/tiles/totals": "one thing: what all tiles come to",
 }
 """Addresses below /api that are no single thing and have no pages, and what bounds them: docs/adr/0081."""

@@ -45,7 +45,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
 def test_a_year_has_its_days_each_a_link_to_what_was_done(site: TestClient) -> None:
     assert site.get("/calendar").headers["location"] == "/calendar/2025"
     text = page(site, "/calendar/2025")
-    assert "15 activities, 265 km, 14.0 h, on 5 days" in words(text), "of the athlete alone"
+    assert "15 activities , 265 km , 14.0 h , on 5 days" in words(text), "of the athlete alone"
     days = re.findall(
         r'<a class="shade-(\d)" href="/activities\?from=(\S+)&amp;to=(\S+)" title="([^"]+)">(\d+)\n',
         text,
@@ -124,13 +124,13 @@ def test_when_activities_begin_is_counted_by_weekday_and_time_of_the_day(site: T
 def test_a_month_names_the_activities_of_each_day(site: TestClient) -> None:
     text = page(site, "/calendar/2025-05")
     seen = words(text)
-    assert "3 activities, 25.0 km, 3.0 h" in seen
+    assert "3 activities , 25.0 km , 3.0 h" in seen
     assert 'href="/activities/1">' in text
     assert "&lt;script&gt;alert(1)" in text
     assert "Run 5.0 km" in seen
     assert "Yoga 1:00:00" in seen, "what was not covered is no distance"
     assert "30 Apr Night ride Ride 20.0 km" in seen, "of April, in the week that May begins in"
-    assert "Week: 25.0 km, 3.0 h" in seen
+    assert "Week: 25.0 km , 3.0 h" in seen
     for address in ("/calendar/2025-04", "/calendar/2025-06", "/month/2025-05", "/calendar/2025"):
         assert f'href="{address}"' in text
     june = words(page(site, "/calendar/2025-06"))

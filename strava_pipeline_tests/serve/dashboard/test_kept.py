@@ -42,7 +42,8 @@ WITH_STATE = {
     "/activities/{activity_id}/original",
     "/activities/{activity_id}/track.gpx",
     "/activities/{activity_id}/photos/{digest}",  # large, and no other request asks for them
-    "/activities.csv",  # likewise
+    "/activities.csv",
+    "/why/{number}.csv",  # likewise
     "/days.csv",
     "/maps",  # files that a person adds
     "/maps/{name}",

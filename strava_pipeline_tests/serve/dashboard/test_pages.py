@@ -191,7 +191,7 @@ def test_the_overview_has_the_year_what_needs_attention_and_comes_next(dashboard
     assert "distance 87.0 mi 12.4 mi by this day of 2024: 74.6 mi ahead" in seen, "as goals.toml says"
     assert "Ride, distance: 100 mi 37.1 mi ahead" in seen
     assert "All, activities: 16 on pace" in seen
-    assert "8 activities, 50 % · at this pace 16 activities · needs 1 activity every 3 weeks" in seen
+    assert "8 activities , 50 % · at this pace 16 activities · needs 1 activity every 3 weeks" in seen
     assert "All, activities: 300 142 activities behind" in seen
     assert "needs 12 activities a week" in seen, "no part of an activity"
     assert '<progress max="100" value="87.0"' in text
@@ -412,7 +412,7 @@ def test_sync_has_two_years_of_months_with_their_totals(dashboard: Dashboard, si
 @pytest.mark.dear
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
     text = page(site, "/fitness/2025")
-    assert "On 1 Jul 2025: fitness 1, fatigue 0, form 1; the highest fitness of the year was 3" in words(text), (
+    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1; the highest fitness of the year was 3" in words(text), (
         "eight weeks after the only effort"
     )
     assert 'data-fitness="/api/fitness/2025?sport=ride"></div>' in text
@@ -445,7 +445,9 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         page(site, f"/fitness/{year}", 404)
         assert site.get(f"/api/fitness/{year}").status_code == 404
     recent = page(site, "/fitness")
-    assert "On 1 Jul 2025: fitness 1, fatigue 0, form 1; the highest fitness of the last 90 days was 3" in words(recent)
+    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1; the highest fitness of the last 90 days was 3" in words(
+        recent
+    )
     assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
     assert (
         'data-fitness="/api/fitness?sport=ride" data-curve="watts" data-group="ride" data-period="the last 90 days"'

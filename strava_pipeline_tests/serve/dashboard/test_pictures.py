@@ -20,10 +20,11 @@ WITHOUT = (
     "/widgets/{widget}/card",
     "/activities.csv",
     "/days.csv",
+    "/why/{number}.csv",
 )
 RECORDINGS = "/activities/{activity_id}/recordings/{first_id}/{second_id}"  # looks like two activities over each other
 # they lead to the page of the present year, or look like /fitness
-ELSEWHERE = {"/calendar", "/year", "/fitness/{year}", RECORDINGS}
+ELSEWHERE = {"/calendar", "/year", "/fitness/{year}", "/why", RECORDINGS}
 
 
 def test_every_page_has_a_picture_and_every_picture_is_shown() -> None:

@@ -109,7 +109,11 @@ def test_a_folder_that_uses_another_service_alone_is_not_told_to_log_in_at_strav
         assert {fact["of"] for fact in facts} == {"", "spreadsheet"}
         for path in (route.path for route in routes() if "GET" in route.methods and "{" not in route.path):
             seen = words(made.browser().get(path, headers=PAGE).text) if not path.startswith("/api/") else ""
-            of_services = {"/segments", "/settings"}  # whose pages are of Strava's segments, and name every service
+            of_services = {
+                "/segments",
+                "/settings",
+                "/why",
+            }  # of Strava's segments, every service, and its relative effort
             assert path in of_services or "Strava" not in seen, path
 
 

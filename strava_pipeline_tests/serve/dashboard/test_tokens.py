@@ -23,6 +23,7 @@ READ = {
     "GET /api/calendar", "GET /api/calendar/{month}", "GET /api/changes", "GET /api/changes/{change_id}",
     "GET /api/devices", "GET /api/fitness", "GET /api/fitness/{year}", "GET /api/gear", "GET /api/insights/{year}",
     "GET /api/notifications", "GET /api/requests/{request_id}", "GET /api/status", "GET /api/openapi.json",
+    "GET /api/why", "GET /api/why/{number}", "GET /why/{number}.csv",
 }  # fmt: skip
 PLACES = {
     "GET /api/activities/{activity_id}/track", "GET /activities/{activity_id}/original",

@@ -14,16 +14,17 @@ pieces AS (
 used AS (
     SELECT meant.gear, meant.service, uses.activity_id, uses.on_day, uses.distance_m, uses.moving_time_seconds
     FROM meant
-    JOIN counted_activities AS uses ON uses.gear_item = meant.item
+    JOIN gear_services AS services USING (gear, service)
+    JOIN counted_activities AS uses ON uses.gear_item = meant.item AND (done_on IS NULL OR on_day > done_on)
 ),
 sums AS (
     SELECT
         services.*,
         coalesce(any_value(pieces.pieces), 0) AS pieces,
         coalesce(any_value(pieces.items), []) AS items,
-        count(used.activity_id) FILTER (done_on IS NULL OR on_day > done_on) AS activities,
-        coalesce(sum(distance_m ORDER BY activity_id) FILTER (done_on IS NULL OR on_day > done_on), 0) AS distance_m,
-        coalesce(sum(moving_time_seconds) FILTER (done_on IS NULL OR on_day > done_on), 0)::BIGINT AS moving_time_seconds
+        count(used.activity_id) AS activities,
+        coalesce({total_distance}, 0) AS distance_m,
+        coalesce({total_time}, 0) AS moving_time_seconds
     FROM gear_services AS services
     LEFT JOIN pieces USING (gear, service)
     LEFT JOIN used USING (gear, service)

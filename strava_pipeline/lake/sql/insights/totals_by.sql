@@ -4,15 +4,15 @@ SELECT
     {columns},
     sport_group,
     sport_type,
-    count(*) AS activities,
-    count(DISTINCT on_day) AS active_days,
-    sum(distance_m ORDER BY activity_id) AS distance_m,
-    sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
+    {total_activities} AS activities,
+    {total_days} AS active_days,
+    {total_distance} AS distance_m,
+    {total_time} AS moving_time_seconds,
     sum(elapsed_time_seconds)::BIGINT AS elapsed_time_seconds,
-    sum(elevation_gain_m ORDER BY activity_id) AS elevation_gain_m,
+    {total_climb} AS elevation_gain_m,
     sum(relative_effort ORDER BY activity_id) AS relative_effort,
     sum(training_stress ORDER BY activity_id) AS training_stress,
-    sum(load ORDER BY activity_id) AS load
+    {total_load} AS load
 FROM counted_activities
 LEFT JOIN (SELECT activity_id, load FROM activity_load) USING (activity_id)
 WHERE on_day IS NOT NULL

@@ -3,7 +3,7 @@
 SELECT
     on_day,
     list(activity_id ORDER BY start_date_local, activity_id) AS ids,
-    sum(distance_m ORDER BY start_date_local, activity_id) AS distance_m
+    {total_distance} AS distance_m
 FROM counted_activities
 WHERE athlete_id = $athlete_id AND list_contains($years::INTEGER[], local_year) AND on_day <= $until
   AND list_contains($sports::VARCHAR[], coalesce(sport_type, ''))

@@ -3,9 +3,9 @@ SELECT
     on_day,
     sport_group,
     list(activity_id ORDER BY start_date_local, activity_id) AS ids,
-    sum(distance_m ORDER BY start_date_local, activity_id) AS distance_m,
-    sum(moving_time_seconds)::BIGINT AS moving_time_seconds,
-    sum(elevation_gain_m ORDER BY start_date_local, activity_id) AS elevation_gain_m
+    {total_distance} AS distance_m,
+    {total_time} AS moving_time_seconds,
+    {total_climb} AS elevation_gain_m
 FROM counted_activities
 WHERE athlete_id = $athlete_id AND list_contains($years::INTEGER[], local_year) AND on_day <= $until
 GROUP BY on_day, sport_group

@@ -1,6 +1,6 @@
 -- What was used in the year, and what it has done in all.
 WITH of_year AS (
-    SELECT gear_item AS item, count(*) AS activities, sum(distance_m) AS distance_m
+    SELECT gear_item AS item, {total_activities} AS activities, {total_distance} AS distance_m
     FROM counted_activities
     WHERE athlete_id = $athlete_id AND local_year = $year AND on_day <= $until AND gear_item IS NOT NULL
     GROUP BY gear_item

@@ -1,0 +1,298 @@
+"""Why a declared number is what it is: the rows that count, those that don't with their reasons, and each service's own number.
+
+The number is the aggregate over the rows: both are made of one declaration (core/insights/declared_numbers.py) and one selection.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import groupby
+from typing import Any
+
+from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
+from strava_pipeline.core.sources import FILE, STRAVA
+from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
+from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.sql import literal, sql
+from strava_pipeline.lookups.activity_list import CONDITIONS, Selection, literal_of
+from strava_pipeline.lookups.rows import Values, rows_by
+
+ROWS = 50  # of a page
+_SHOWN = 20  # rows of a reason
+_PERIOD = ("first_on", "last_on", "activity")
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Activities with one reason.
+
+    Args:
+        reason: gone, drive, waiting, twice …
+        activities: how many.
+        value: what they would contribute, or contribute more than a service says, as far as it is known.
+        rows: by id, the newest of them, or those with the greatest differences.
+    """
+
+    reason: str
+    activities: int
+    value: float
+    rows: dict[int, dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceNumber:
+    """The number as a service would have it.
+
+    Args:
+        value: by the service's own rows.
+        difference: ours less the service's.
+        reasons: its parts, which add up to it; the largest first.
+    """
+
+    value: float
+    difference: float
+    reasons: dict[str, Reason]
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A number and how it comes about.
+
+    Args:
+        unit: m, s, or empty.
+        sentence: what it is.
+        number: None where nothing that counts has a value.
+        activities: how many contribute to it.
+        joined: how many of these have several rows, which count once.
+        rows: a page of these by id, the newest first, each with the `value` that it contributes.
+        next: where the next page begins; None after the last one.
+        excluded: what contributes nothing, by reason.
+        changed: what corrections, cuts and rules changed, by reason.
+        services: by source; only for a period and a sport, where no other filter is set. None: it is no longer known.
+        sources: of a single activity, what each source's row says, in the order of their priority; `leads`: the rule by which
+            its value counts.
+        statement: the number as SQL for a person.
+    """
+
+    name: str
+    title: str
+    unit: str
+    sentence: str
+    number: float | None
+    activities: int
+    joined: int
+    rows: dict[int, dict[str, Any]]
+    next: int | None
+    excluded: dict[str, Reason]
+    changed: dict[str, Reason]
+    services: dict[str, ServiceNumber | None]
+    sources: dict[int, dict[str, Any]]
+    statement: str
+
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "deleted": ("you deleted it here", "Take the deletion back: `strava-pipeline corrections undo ID`."),
+    "gone": ("it is gone from its service", "What a service deleted comes back only from there."),
+    "lacking": ("it has no value", "Correct it on its page: type in what is missing."),
+    "left_out": ("you said that it does not count", "Let it count: on its page, below Correct."),
+    "rule": (
+        "a rule of yours leaves it out",
+        "Change the rule, which `strava-pipeline rules check` names, or let it count on its page.",
+    ),
+    "part": ("it is a leg of an activity that counts as a whole", "Split the two: `strava-pipeline matches split`."),
+    "waiting": ("it may be one with another that counts", "Say whether it is: `strava-pipeline matches list`."),
+    "drive": ("it is a drive, or its service says that it is no activity", "Correct its sport on its page."),
+    "impossible": (
+        "it can’t be: its day, distance or speed is impossible",
+        "Correct its distance or time on its page.",
+    ),
+    "sport": ("it is of another sport", "Correct its sport on its page."),
+    "gear": ("it has other gear, or none", "Correct its gear on its page."),
+    "tag": ("it does not have the tag", "Add the tag on its page."),
+    "commute": ("it is marked otherwise as a commute", "Correct that on its page."),
+    "filter": ("another filter leaves it out", "Take the filter out of the address."),
+    "corrected": ("you corrected it", "Undo it on its page."),
+    "cut": ("you cut its track", "Take the cuts back on its page."),
+    "counts": ("you said that it counts", "Undo it on its page."),
+    "own_sport": ("you corrected its sport", "Undo it on its page."),
+    "ruled_sport": ("a rule of yours gave it this sport", "`strava-pipeline rules check` names the rule."),
+    "first": ("the first source in the order of priority that has a value leads", ""),
+    "computed": ("no source says it, or what can’t be: it is computed of the track", ""),
+    "only_here": ("only here; the service has nothing of it", ""),
+    "only_there": ("only there; here it is in no total", ""),
+    "twice": ("more than once there", ""),
+    "another_day": ("on another day or in another year there", ""),
+    "another_sport": ("of another sport there", ""),
+    "field": ("another value there", ""),
+}
+"""What each reason says of an activity, and what would change it."""
+
+
+def why(
+    connection: Connection,
+    athlete_id: int,
+    declared: DeclaredNumber,
+    selection: Selection,
+    *,
+    first: int = 0,
+    settings: Settings | None = None,
+) -> Why:
+    """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it.
+
+    `settings`: say whether services stand beside it, and whether what Strava's API told is kept.
+    """
+    asked, counted = {**selection.wanted, "athlete_id": athlete_id}, _counted(_columns(declared), selection)
+    number = rows_by(connection, _counted(f"{declared.total} AS number", selection), asked)[0]["number"]
+    sums = rows_by(connection, f"{_SUMS} FROM ({counted}) WHERE value IS NOT NULL", asked)[0]
+    page = {**asked, "first": first, "most": ROWS + 1}
+    rows = rows_by(connection, f"{_listed(counted)} LIMIT $most OFFSET $first", page)
+    is_plain = declared.said is not None and selection.wanted.keys() <= {*_PERIOD, "sport"}
+    is_plain = is_plain and (settings is None or settings.why_services)
+    services = _services(connection, declared, selection, counted, asked) if is_plain else {}
+    if services and settings and settings.api_keep_days:
+        services[STRAVA] = None
+    return Why(
+        declared.name,
+        declared.title,
+        declared.unit,
+        declared.sentence,
+        number,
+        sums["activities"],
+        sums["joined"],
+        _by_id(rows[:ROWS]),
+        first + ROWS if len(rows) > ROWS else None,
+        _excluded(connection, declared, selection, counted, asked),
+        _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
+        services,
+        _sources(connection, declared, selection) if declared.said is not None and selection.activity else {},
+        statement_of(declared, selection, athlete_id),
+    )
+
+
+def up_to_a_day(selection: Selection, declared: DeclaredNumber, today: date) -> Selection:
+    """The selection; for a number of a day, which it does not name, up to today."""
+    return replace(selection, last_on=today) if declared.of_a_day and selection.last_on is None else selection
+
+
+def contributions(
+    connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection
+) -> Iterator[list[tuple[Any, ...]]]:
+    """All rows that contribute, the newest first, for a file: first the names of the columns."""
+    statement = _listed(_counted(_columns(declared), selection))
+    found = connection.execute(statement, {**selection.wanted, "athlete_id": athlete_id})
+    yield [tuple(column[0] for column in found.description)]
+    yield found.fetchall()
+
+
+def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int) -> str:
+    """The statement of the number for a person, with its values in the text."""
+    selected = selection.statement(lambda _, value: literal_of(value))
+    text = (
+        _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
+    )
+    return text.replace("$athlete_id", str(athlete_id)).replace("$last_on::DATE", literal_of(selection.last_on))
+
+
+_SUMS = """SELECT
+    count(*) AS activities,
+    count(*) FILTER (activity_id IN (SELECT activity_id FROM activity_members WHERE place > 0)) AS joined"""
+
+
+def _columns(declared: DeclaredNumber) -> str:
+    return f"activity_id, on_day, name, sport_type, {declared.value} AS value"
+
+
+def _sql(name: str) -> str:
+    return sql(f"sql/{name}", __package__ or "")
+
+
+def _counted(columns: str, selection: Selection) -> str:
+    return _sql("why_counted").format(columns=columns, selected=selection.statement())
+
+
+def _listed(counted: str) -> str:
+    return f"FROM ({counted}) WHERE value IS NOT NULL ORDER BY on_day DESC NULLS LAST, activity_id"
+
+
+def _excluded(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, Reason]:
+    """The period's activities that contribute nothing."""
+    period = Selection(selection.first_on, selection.last_on, activity=selection.activity)
+    cases = [
+        f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
+        for name in selection.wanted
+        if name not in _PERIOD
+    ]
+    text = _sql("why_excluded").format(
+        near=period.statement(),
+        period=" AND ".join(CONDITIONS[name].format(f"${name}") for name in period.wanted) or "true",
+        said=declared.said or "NULL",
+        other=f"CASE {' '.join(cases)} END" if cases else "NULL",
+        counted=counted,
+        drives=", ".join(map(literal, sorted(DRIVES))),
+        unspecified=UNSPECIFIED,
+    )
+    return _by_reason(rows_by(connection, text, asked), lambda row: row["value"] or 0)
+
+
+def _changed(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, Reason]:
+    """What a person's words, cuts and rules changed, the greatest change first."""
+    text = _sql("why_changed").format(
+        counted=counted,
+        said=declared.said,
+        word=f"own.{declared.word}" if declared.word else "NULL",
+        other=f"NOT coalesce({_IS_OF}, false)" if selection.sport else "false",
+    )
+    return _by_reason(rows_by(connection, text, asked), lambda row: (row["value"] or 0) - (row["told"] or 0))
+
+
+_IS_OF = "$sport IN (coalesce(said.sport_type, said.type), coalesce(sport_group, 'other'))"
+"""Whether a source's own row is of the sport."""
+
+
+def _services(
+    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
+) -> dict[str, ServiceNumber | None]:
+    """The number as each service would have it, and where the difference comes from, the largest part first."""
+    is_of = f"coalesce({_IS_OF}, false)" if selection.sport else "true"
+    among = "said.activity_id = $activity" if selection.activity else "true"
+    text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE, among=among)
+    asked = {"first_on": None, "last_on": None, **asked, "most": _SHOWN}
+    found: dict[str, ServiceNumber | None] = {}
+    for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
+        parts = [*rows]
+        reasons = {
+            row["reason"]: Reason(row["reason"], row["activities"], row["difference"], _by_id(row["rows"] or []))
+            for row in parts
+            if row["activities"]
+        }
+        found[source] = ServiceNumber(
+            sum(row["there"] for row in parts), sum(reason.value for reason in reasons.values()), reasons
+        )
+    return found
+
+
+def _sources(connection: Connection, declared: DeclaredNumber, selection: Selection) -> dict[int, dict[str, Any]]:
+    """What each source says of the number in one activity."""
+    word = f"own.{declared.word}" if declared.word else "NULL"
+    text = _sql("why_sources").format(said=declared.said, word=word, column=declared.column, how=declared.how)
+    return _by_id(rows_by(connection, text, {"activity": selection.activity}))
+
+
+def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float]) -> dict[str, Reason]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        found.setdefault(row["reason"], []).append(row)
+    return {
+        reason: Reason(reason, len(several), sum(map(value, several)), _by_id(several[:_SHOWN]))
+        for reason, several in sorted(found.items(), key=lambda each: -len(each[1]))
+    }
+
+
+def _by_id(rows: Iterable[dict[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Rows by the id of a source's row, or else of the activity."""
+    return {row["id"] if "id" in row else row["activity_id"]: row for row in rows}

@@ -1,0 +1,39 @@
+"""*Why this number?*: what counts, what doesn't, and what each service has instead. Values are those of `/api/why/NUMBER`."""
+
+from fastapi import APIRouter, Request
+from starlette.responses import HTMLResponse, StreamingResponse
+
+from strava_pipeline.core.csv_rows import csv_text
+from strava_pipeline.core.insights.declared_numbers import NUMBERS
+from strava_pipeline.lookups.why import REASONS, contributions
+from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of
+from strava_pipeline.serve.dashboard.kept_answers import KEPT
+from strava_pipeline.serve.dashboard.list_query import AskedList
+from strava_pipeline.serve.dashboard.rendering import render
+from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/why", dependencies=[KEPT])
+def all_numbers(request: Request) -> HTMLResponse:
+    """The declared numbers."""
+    return render(request, "why_numbers.html", {"numbers": NUMBERS})
+
+
+@router.get("/why/{number}.csv")
+def rows_csv(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList) -> StreamingResponse:
+    """All that counts, each with what it contributes."""
+    found = contributions(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner))
+    lines = (csv_text(rows, as_text=True) for rows in found)
+    headers = {"Content-Disposition": f'attachment; filename="{declared.name}.csv"'}
+    return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")
+
+
+@router.get("/why/{number}", dependencies=[KEPT])
+def number(
+    request: Request, found: Explained, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
+) -> HTMLResponse:
+    """A number with everything behind it."""
+    values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
+    return render(request, "why.html", {**values, "today": owner.today})

@@ -1,0 +1,113 @@
+"""A walk over pages: each declared number leads to an explanation that comes to it, and no other total is shown.
+
+A person's amount on a page is a number with km, mi, h, m or ft behind it. What is no total of activities is in WITHOUT, with its reason.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from html import unescape
+from html.parser import HTMLParser
+from typing import Any
+
+from strava_pipeline.core.insights.declared_numbers import NUMBERS
+from strava_pipeline.core.insights.goals import Units
+from strava_pipeline.core.text import counted
+
+WITHOUT = {  # an element, by its tag, #id, .class or [aria-label], → why its amounts have no explanation of their own
+    "figure": "a chart, whose points are the days of a total beside it",
+    "div[Activities]": "values of one activity each: its page has each source's",
+    "section[latest]": "values of one activity",
+    ".month-days li": "values of one activity",
+    ".days": "a day, which leads to its few activities",
+    "section[weekdays]": "no filter has the day of the week",
+    "section[hours]": "no filter has the time of the day",
+    ".quiet": "beside a total: the year before, a mean, a distance to go",
+    ".goal": "what a goal asks for",
+    "section[body]": "days and nights, not activities",
+    "th": "names",
+    "section[records-": "values of one activity each, which they lead to",
+    "form": "what a form takes",
+    "option": "what a form takes",
+    ".no-sport": "no filter selects what has no sport",
+    ".attention": "what waits until somebody decides: a reason of what does not count",
+    ".cards li": "what one service's own rows say of its piece",
+    "section[of-": "values of one activity each, which they lead to",
+    "section[device-": "values of one activity each, which they lead to",
+    "section[curve-": "values of one activity each, which they lead to",
+    "section[eddington]": "a number of days, not a sum over activities",
+    "section[zones-": "time in zones: seconds of files of tracks, not of the snapshot",
+    "progress": "a share, written beside it",
+}
+_AMOUNT = re.compile(r"(?<![\d:/])\d[\d,.]* (?:km|mi|h|ft|m)\b(?!/)")
+
+
+class _Walk(HTMLParser):
+    """Collects the declared numbers of a page (number, query, text), and amounts that stand elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.path: list[tuple[str, dict[str, str]]] = []
+        self.links: list[tuple[str, str, str]] = []
+        self.loose: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        found = {name: value or "" for name, value in attrs}
+        if found.get("class") == "why":
+            number, _, query = unescape(found["href"]).removeprefix("/why/").partition("?")
+            self.links.append((number, query, ""))
+        if tag not in ("br", "img", "input", "link", "meta", "hr"):
+            self.path.append((tag, found))
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """A part of a drawing, which holds no text."""
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.path and self.path.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if any(found.get("class") == "why" for _, found in self.path):
+            number, query, text = self.links[-1]
+            self.links[-1] = (number, query, text + data)
+        elif not any(self._is_left_out(place) for place in range(len(self.path))):
+            self.loose += _AMOUNT.findall(" ".join(data.split()))
+
+    def _is_left_out(self, place: int) -> bool:
+        tag, found = self.path[place]
+        labels = (found.get("aria-label", ""), found.get("aria-labelledby", ""), found.get("id", ""))
+        for rule in WITHOUT:
+            outer, _, inner = rule.rpartition(" ")
+            if outer and (inner != tag or not any(outer[1:] in each.get("class", "").split() for _, each in self.path)):
+                continue
+            name, _, label = inner.rstrip("]").partition("[")
+            if name.startswith("."):
+                if name[1:] in found.get("class", "").split():
+                    return True
+            elif name.startswith("#"):
+                if found.get("id") == name[1:]:
+                    return True
+            elif name == tag and (not label or any(each.startswith(label) for each in labels)):
+                return True
+        return False
+
+
+def faults_of_numbers(text: str, why: Callable[[str, str], dict[str, Any]], units: Units = "km") -> Iterator[str]:
+    """What is wrong with the numbers of a page. `why`: the answer of `/api/why/NUMBER?QUERY`."""
+    walk = _Walk()
+    walk.feed(text[text.index("<main") : text.index("</main")])
+    yield from (f"{amount}: a number without a declaration" for amount in walk.loose)
+    known: dict[tuple[str, str], dict[str, Any]] = {}
+    for number, query, shown in walk.links:
+        if (number, query) not in known:
+            known[number, query] = why(number, query)
+        answer = known[number, query]
+        value, noun = answer["number"] or 0, {"days": "day", "weeks": "week"}.get(number, "activity")
+        texts = {NUMBERS[number].text(value, units), f"{round(value):,}", counted(round(value), noun)}
+        if " ".join(shown.split()) not in texts:
+            yield f"{number}?{query}: the page says {shown}, its explanation {texts}"
+
+
+def count_of_numbers(text: str) -> int:
+    walk = _Walk()
+    walk.feed(text[text.index("<main") : text.index("</main")])
+    return len(walk.links)
