@@ -9,11 +9,13 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 import strava_pipeline
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, number_named
+from strava_pipeline.core.tables import CUT_SUMMARIES
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.corrections import CorrectionDecision
@@ -201,6 +203,20 @@ def rule(text: str) -> Callable[[Lake], None]:
     return lambda lake: lake.rules.write_text(f"[[rule]]\n{text}\n", encoding="utf-8") and None
 
 
+def cut(number: int, **left: float) -> Callable[[Lake], None]:
+    """A person's cut of a track of 2025, as it is measured then."""
+
+    def change(lake: Lake) -> None:
+        say(number, cuts=["2025-02-02T08:50:00Z/2025-02-02T09:00:00Z"])(lake)
+        path = lake.data_dir / CUT_SUMMARIES.name / "year=2025" / f"{CUT_SUMMARIES.name}.parquet"
+        path.parent.mkdir(parents=True)
+        pl.DataFrame([{"activity_id": number, "athlete_id": ME, **left}], CUT_SUMMARIES.polars_schema).write_parquet(
+            path
+        )
+
+    return change
+
+
 def run(*statements: str) -> Callable[[Lake], None]:
     def change(lake: Lake) -> None:
         with writing(lake) as connection:
@@ -248,6 +264,10 @@ CHANGES: dict[str, tuple[Callable[[Lake], None], dict[str, tuple[float, str | No
     "a word above a rule": (
         several(rule("when.max_distance_m = 7500\nthen.counts = false"), say(8, counts=True), say(-3, counts=True)),
         {"distance": (0, None, "counts"), "activities": (0, None, "counts")},
+    ),
+    "a cut": (
+        cut(2, distance=22_000.0, moving_time=3000),
+        {"distance": (-8_000, None, "cut"), "time": (-600, None, "cut"), "activities": (0, None, None)},
     ),
     "two that are joined": (run(JOIN), {"distance": (-25_000, None, None), "activities": (-1, None, None)}),
     "one that is split": (run(SPLIT), {"distance": (80_000, None, None), "activities": (2, None, None)}),
