@@ -119,7 +119,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "ruled_sport": ("a rule of yours gave it this sport", "`strava-pipeline rules check` names the rule."),
     "first": ("the first source in the order of priority that has a value leads", ""),
     "computed": ("no source says it, or what can’t be: it is computed of the track", ""),
-    "only_here": ("only here; the service has nothing of it", ""),
+    "only_here": ("only here; the service told nothing of it", ""),
     "only_there": ("only there; here it is in no total", ""),
     "twice": ("more than once there", ""),
     "another_day": ("on another day or in another year there", ""),

@@ -317,7 +317,7 @@ def test_an_activity_has_its_track_laps_splits_efforts_sources_and_history(site:
     for part in (
         "12.4 mi", "1:00:00", "3.1 mi 14:00", "15 1.0 mi 4:51", "Climb ± 1 1.0 mi 5:01 +10 ft 2 1.0 mi 5:02", "5 1.0 mi 5:05 -3 ft",
         "Splits: 5 more Split Distance", "1.00 mi -1.5 % 1:01 210 W",
-        "power, estimated 190 W", "Strava counts",
+        "power, estimated 190 W", "Strava leads",
     ):  # fmt: skip
         assert part in seen, part
     assert "1 Jul 2025, 13:00, Strava: name" in seen

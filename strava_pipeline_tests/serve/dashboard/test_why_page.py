@@ -101,7 +101,7 @@ def test_a_page_says_why_two_services_differ(site: TestClient) -> None:
     text = words(page(site, f"/why/distance?{RIDES}"))
     assert "Distance: 148 km" in text
     for said in (
-        "Garmin Connect: 85.10 km here +63.00 km",
+        "Garmin Connect: 85.10 km ours is 63.00 km more",
         "+39.10 km : 2 activities, only here",
         "+12.00 km : 1 activity, of another sport there",
         "+7.00 km : 1 activity, on another day or in another year there",
