@@ -45,7 +45,9 @@ def test_2023_as_published_elsewhere(tmp_path: Path) -> None:
     for day, told in summary.items():
         metres = told["distance_miles"] / MILES_PER_KM * 1000
         for place, one in enumerate(told["activity_ids"]):  # how a day's miles fell to its rides is not told
-            rows.append(activity(one, f"{day}T{8 + place:02d}:00", distance=0.0 if place else metres))
+            rows.append(
+                activity(one, f"{day}T{8 + place:02d}:00", distance=0.0 if place else metres, elapsed_time=40_000)
+            )
     put(lake, rows)
     files = written(lake, 2023, date.fromisoformat(series[-1]["x"]))
     assert {day: sorted(each["activity_ids"]) for day, each in files["summary_activities.json"].items()} == {
