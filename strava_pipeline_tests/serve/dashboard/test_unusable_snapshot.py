@@ -26,10 +26,10 @@ from strava_pipeline_tests.serve.dashboard.test_pages import NOW, page, words
 
 pytestmark = pytest.mark.slow
 
-WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets")
+WITHOUT_SNAPSHOT = ("/maps", "/settings", "/notifications", "/backfill", "/requests", "/widgets", "/why")
 NEEDS_NONE = (
     "/api/notifications", "/api/maps", "/maps/{name}", "/api/status", "/api/requests/{request_id}", "/api/files/{file_id}", "/api/changes",
-    "/api/changes/{change_id}", "/requests/{request_id}",
+    "/api/changes/{change_id}", "/requests/{request_id}", "/api/why",
 )  # fmt: skip
 
 
@@ -68,7 +68,7 @@ def break_snapshot(lake: Lake, how: str) -> None:
         other.write_bytes(content)
     else:
         with duckdb.connect(str(other)) as connection:
-            connection.execute("UPDATE lake_meta SET value = value || 'x' WHERE key = $key", {"key": how})
+            connection.execute("UPDATE lake_meta SET value = 'x' || value WHERE key = $key", {"key": how})
     other.replace(lake.snapshot)
 
 
@@ -76,7 +76,7 @@ FEW = ("/", "/activities", "/calendar/{period}", "/month/{month}", "/api/activit
 
 
 @pytest.mark.dear
-@pytest.mark.parametrize("how", ["catalogue", "derived", "garbage", "damage"])
+@pytest.mark.parametrize("how", ["catalogue", "made:views", "garbage", "damage"])
 def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestClient, lake: Lake, how: str) -> None:
     break_snapshot(lake, how)
     notify(lake, "error", "A run failed", NOW)
@@ -85,7 +85,8 @@ def test_what_was_published_and_is_unusable_names_the_command_to_run(site: TestC
             continue  # they are read at the same places
         answer = site.get(address, headers={} if path.startswith("/api") else {"Accept": "text/html"})
         assert str(lake.data_dir.parent) not in answer.text, path
-        assert int(answer.headers["content-length"]) == len(answer.content), path
+        packed = "content-encoding" in answer.headers
+        assert packed or int(answer.headers["content-length"]) == len(answer.content), path
         if path in NEEDS_NONE or answer.status_code == 303:
             assert answer.status_code in (200, 303, 404), path
         elif path.startswith("/api"):
