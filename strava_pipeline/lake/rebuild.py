@@ -67,10 +67,8 @@ Work = Callable[[], object]
 Changed = Callable[[str], object]
 Propose = Callable[[Connection], object]
 """Makes the table of proposed changes, within the transaction of the new warehouse."""
-_SHARDS_DUE, _IMPORTS_DUE = (
-    f"{DUE}shards",
-    f"{DUE}imports",
-)  # marks in the new warehouse, for the run that continues the rebuild
+# marks in the new warehouse, for the run that continues the rebuild
+_SHARDS_DUE, _IMPORTS_DUE = f"{DUE}shards", f"{DUE}imports"
 
 
 class Watch(Protocol):

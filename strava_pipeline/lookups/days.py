@@ -158,7 +158,7 @@ class PresentWeek:
     before: Sums
 
     @property
-    def before_days(self) -> tuple[date, date]:
+    def days_before(self) -> tuple[date, date]:
         """The first and the last day of the week before."""
         return self.days[0] - timedelta(days=7), self.days[0] - timedelta(days=1)
 

@@ -54,7 +54,9 @@ def years_to_publish(run: RunContext, settings: Settings, span: Sequence[int], *
     lake = run.lake
     with reading(lake) as connection:
         due = years_behind(lake, run.years, but=but)
-        due |= {year for year in span if is_due(connection, partial(merge_activities, connection, lake, [year]))}
+        merge = partial(merge_activities, connection, lake)
+        if is_due(connection, partial(merge, span)):
+            due |= {year for year in span if is_due(connection, partial(merge, [year]))}
         deletions = absence(connection, lake, [year for year in span if year not in due], run.years)
         due |= {shrink.year for shrink in deletions.held}  # reported by each run until a person decides
         if deletions.deleted or deletions.restored or not _is_rest_current(connection, run, settings):

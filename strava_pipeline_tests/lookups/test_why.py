@@ -74,19 +74,24 @@ ROWS_2025 = [
 MEMBERS = {1: (1, -1), 4: (4, 5, -5), 6: (6, -6), 8: (8, -8), 10: (10, -10)}
 
 
-@pytest.fixture(scope="module")
-def stock(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
-    made = new_lake(tmp_path_factory.mktemp("why") / "data")
-    put(made, ROWS_2025)
+def put_matches(lake: Lake) -> None:
+    """Which of ROWS_2025 are one, wait, or are a leg of another."""
     sources = {row["id"]: row["source"] for row in ROWS_2025}
     members = [
         {"id": key, "activity_id": one, "place": place, "source": sources[key]}
         for one, keys in MEMBERS.items()
         for place, key in enumerate(keys)
     ]
-    put(made, members, "activity_members")
-    put(made, [{"id": 11, "other_id": 12, "waiting_id": 11, "counted_id": 12}], "activity_matches")
-    put(made, [{"id": 16, "other_id": 17, "part_id": 17}], "activity_matches")
+    put(lake, members, "activity_members")
+    put(lake, [{"id": 11, "other_id": 12, "waiting_id": 11, "counted_id": 12}], "activity_matches")
+    put(lake, [{"id": 16, "other_id": 17, "part_id": 17}], "activity_matches")
+
+
+@pytest.fixture(scope="module")
+def stock(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> Lake:
+    made = new_lake(tmp_path_factory.mktemp("why") / "data")
+    put(made, ROWS_2025)
+    put_matches(made)
     publish(made)
     return made
 

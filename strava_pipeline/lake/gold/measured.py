@@ -26,7 +26,7 @@ from strava_pipeline.core.tables.computed import COMPUTED_VALUES, CUT_VALUES, TR
 from strava_pipeline.core.tables.load import ACTIVITY_HEARTRATES
 from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
-from strava_pipeline.lake.gold.notes import DUE, MADE, begin_change, mark_changed, note, notes, revision, unmark
+from strava_pipeline.lake.gold.notes import DUE, MADE, begin_change, forget, mark_changed, note, notes, revision, unmark
 from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, transaction
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql, views_version
@@ -116,9 +116,8 @@ def views_state(connection: Connection) -> str:
     """The key of what is made of views such as `activities`: the warehouse's last change, the files of measured rows, and the
     views' version. Rows that are written change it, so it is noted as it is afterwards.
     """
-    files = sorted(
-        each for each in notes(connection, MEASURED_NOTE).items() if ":" in each[0]
-    )  # not of what is made of views
+    # without the list's own, which is made of views
+    files = sorted(each for each in notes(connection, MEASURED_NOTE).items() if ":" in each[0])
     return repr((revision(connection), views_version(), files))
 
 
@@ -154,9 +153,7 @@ def _load(connection: Connection, due: DueYear) -> None:
     is_read = due.file is not None and _is_staged(connection, due)
     with transaction(connection):
         if _loses_rows(connection, due, is_read=is_read):
-            connection.execute(
-                "DELETE FROM lake_meta WHERE starts_with(key, $table)", {"table": f"{MEASURED_NOTE}{table}:"}
-            )
+            forget(connection, f"{MEASURED_NOTE}{table}:")
         connection.execute(f"DELETE FROM {table} WHERE year = $year", {"year": due.year})
         if is_read:  # a track that moved here may still be in the other year's file
             connection.execute(f"DELETE FROM {table} WHERE activity_id IN (SELECT activity_id FROM {_STAGED})")

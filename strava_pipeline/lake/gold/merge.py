@@ -44,10 +44,10 @@ def merge_activities(connection: Connection, lake: Lake, years: Sequence[int], *
     """
     report = MergeReport()
     with locked(lake, LOCK):
-        due = _due(connection, lake, years, force=force)
-        if due:
-            begin_change()
-        if due and (shards := shards_of_activities(connection, lake, [*due], every=force)):
+        if not (due := _due(connection, lake, years, force=force)):
+            return report
+        begin_change()
+        if shards := shards_of_activities(connection, lake, [*due], every=force):
             with damage_reported([Path(path) for path in shards]):
                 _make_tables(connection, lake, [*due], shards, report)
         for year, signature in due.items():

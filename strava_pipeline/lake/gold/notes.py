@@ -77,6 +77,12 @@ def unmark(connection: Connection, name: str) -> None:
     connection.execute("DELETE FROM lake_meta WHERE key = $name", {"name": name})
 
 
+def forget(connection: Connection, prefix: str) -> None:
+    """Delete the notes whose names begin with `prefix`."""
+    begin_change()
+    connection.execute("DELETE FROM lake_meta WHERE starts_with(key, $prefix)", {"prefix": prefix})
+
+
 def stands(connection: Connection, name: str, key: str, nothing: str = "") -> bool:
     """Whether `name` was made from what has this key. `nothing`: the key where there is nothing, so that nothing need be made."""
     return noted(connection, f"{MADE}{name}", nothing) == key

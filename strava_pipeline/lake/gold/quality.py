@@ -15,12 +15,12 @@ import duckdb
 
 from strava_pipeline.core.files.agreement import GoldActivity, GoldFiles
 from strava_pipeline.core.sources import IMPORTED, STRAVA
-from strava_pipeline.core.tables import TABLES, Column, Table, catalogue_version
+from strava_pipeline.core.tables import TABLES, Column, Table
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.answers import detail_files
 from strava_pipeline.lake.bronze.listings import provider_listings
 from strava_pipeline.lake.gold.merge_details import fetch_times_in_gold, is_newer
-from strava_pipeline.lake.gold.warehouse import Connection, attach
+from strava_pipeline.lake.gold.warehouse import Connection, attach, is_of_this_catalogue
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.made.shards import LOCK, damage_reported, holdings, shard_files
 from strava_pipeline.lake.paths import Lake
@@ -115,10 +115,8 @@ def _is_of_this_catalogue(connection: Connection) -> bool:
     there = "SELECT 1 FROM duckdb_tables() WHERE database_name = 'published' AND table_name = 'lake_meta'"
     if not connection.execute(there).fetchall():
         return False
-    made_by = connection.execute(
-        "SELECT split_part(value, '.', 1) FROM published.lake_meta WHERE key = 'catalogue'"
-    ).fetchall()
-    return made_by == [(catalogue_version(),)]
+    made_by = connection.execute("SELECT value FROM published.lake_meta WHERE key = 'catalogue'").fetchall()
+    return len(made_by) == 1 and is_of_this_catalogue(made_by[0][0])
 
 
 def _loss(connection: Connection, table: str) -> Loss:

@@ -327,7 +327,12 @@ def _notes_of(connection: Connection) -> dict[str, str] | None:
 
 def is_outdated(connection: Connection) -> bool:
     """Whether this file has the tables of another version, so that some may be missing."""
-    return (version_of(connection) or "").partition(".")[0] != catalogue_version()
+    return not is_of_this_catalogue(version_of(connection))
+
+
+def is_of_this_catalogue(made_by: str | None) -> bool:
+    """Whether a file of this version has the tables of the present catalogue."""
+    return (made_by or "").partition(".")[0] == catalogue_version()
 
 
 def has_other_views(connection: Connection) -> bool:

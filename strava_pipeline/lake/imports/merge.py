@@ -35,13 +35,13 @@ from strava_pipeline.lake.gold.merge_details import (
 from strava_pipeline.lake.gold.notes import (
     MADE,
     begin_change,
+    forget,
     mark_changed,
     note,
     note_made,
     noted,
     notes,
     stands,
-    unmark,
 )
 from strava_pipeline.lake.gold.warehouse import (
     Connection,
@@ -139,8 +139,7 @@ def forget_merged_imports(connection: Connection) -> None:
     """Make the details of all imports merge once more, within the caller's transaction, because a better source's were
     removed.
     """
-    for name in notes(connection, _MERGED):
-        unmark(connection, f"{_MERGED}{name}")
+    forget(connection, _MERGED)
 
 
 def unmerged_imports(connection: Connection, lake: Lake) -> list[ImportedActivities]:

@@ -16,7 +16,7 @@ from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.sql import sql
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import activity, put
-from strava_pipeline_tests.lookups.test_why import MEMBERS, ROWS_2025
+from strava_pipeline_tests.lookups.test_why import ROWS_2025, put_matches
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
@@ -61,15 +61,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory, new_lake: NewLake) -> It
     put(lake, [{**row, "gear_id": "b1", "gear_source": "strava"} if row["id"] in (1, 2) else row for row in rows])
     put(lake, [activity(30, "2025-08-08T08:00", distance=2_500.0, sport_type=None, moving_time=1800)])
     put(lake, [{"source": "strava", "gear_id": "b1", "name": "Domane"}], "gear")
-    sources = {row["id"]: row["source"] for row in ROWS_2025}
-    members = [
-        {"id": key, "activity_id": one, "place": place, "source": sources[key]}
-        for one, keys in MEMBERS.items()
-        for place, key in enumerate(keys)
-    ]
-    put(lake, members, "activity_members")
-    put(lake, [{"id": 11, "other_id": 12, "waiting_id": 11, "counted_id": 12}], "activity_matches")
-    put(lake, [{"id": 16, "other_id": 17, "part_id": 17}], "activity_matches")
+    put_matches(lake)
     lake.goals.write_text(GOALS, encoding="utf-8")
     publish(lake)
     with served(settings_of(folder), time=NOW) as made:
