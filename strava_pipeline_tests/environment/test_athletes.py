@@ -40,7 +40,6 @@ VALUES = {
     "log_stdout": "json",
     "house_name": "barn",
     "export_url": "postgresql://marked@db.example/rides",
-    "automation": "false",
     "per_page": "77",
     "map_tiles_url": "https://tiles.example/{z}/{x}/{y}.png",
     "ca_bundle": __file__,
@@ -65,7 +64,7 @@ def value_of(name: str) -> str:
         return f"https://marked.example/{name}"
     if name.endswith("_address"):
         return "127.0.0.1:9999"
-    return "true" if kind is bool else f"/marked/{name}"
+    return str(not default) if kind is bool else f"/marked/{name}"
 
 
 @pytest.fixture
