@@ -15,7 +15,7 @@ from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pydantic import AwareDatetime, BaseModel
 
-from strava_pipeline.core.insights.declared_numbers import NUMBERS
+from strava_pipeline.core.insights.declared_numbers import DeclaredNumber, by_sentence
 
 PAGE = Path(__file__).parent / "formats.md"
 REFERENCE = Path(__file__).parent / "insights-reference.md"
@@ -44,12 +44,19 @@ def main() -> None:
 
 def pages() -> dict[Path, str]:
     """The page → its text."""
-    rows = [f"| {each.title} | `{each.name}` | {each.sentence} |" for each in NUMBERS.values()]
+    rows = [_numbers(several, sentence) for sentence, several in by_sentence().items()]
     numbers = "\n".join(["", "| number | name | what it is |", "| --- | --- | --- |", *rows, "", ""])
     return {
         PAGE: MADE.sub(_table, PAGE.read_text(encoding="utf-8")),
         REFERENCE: DECLARED.sub(lambda _: numbers, REFERENCE.read_text(encoding="utf-8")),
     }
+
+
+def _numbers(several: list[DeclaredNumber], sentence: str) -> str:
+    ends = [several[0], several[-1]] if len(several) > 3 else several
+    between = ", … " if len(several) > 3 else ", "
+    names, titles = between.join(f"`{each.name}`" for each in ends), between.join(each.title for each in ends)
+    return f"| {titles} | {names} | {sentence} |"
 
 
 def _table(found: re.Match[str]) -> str:

@@ -22,20 +22,16 @@ WITHOUT = {  # an element, by its tag, #id, .class or [aria-label], → why its 
     "section[weekdays]": "no filter has the day of the week",
     "section[hours]": "no filter has the time of the day",
     ".quiet": "beside a total: the year before, a mean, a distance to go",
+    ".prose": "words beside a number",
     ".goal": "what a goal asks for",
     "section[body]": "days and nights, not activities",
     "th": "names",
-    "section[records-": "values of one activity each, which they lead to",
     "form": "what a form takes",
     "option": "what a form takes",
     ".no-sport": "no filter selects what has no sport",
     ".attention": "what waits until somebody decides: a reason of what does not count",
     ".cards li": "what one service's own rows say of its piece",
-    "section[of-": "values of one activity each, which they lead to",
     "section[device-": "values of one activity each, which they lead to",
-    "section[curve-": "values of one activity each, which they lead to",
-    "section[eddington]": "a number of days, not a sum over activities",
-    "section[zones-": "time in zones: seconds of files of tracks, not of the snapshot",
     "progress": "a share, written beside it",
 }
 _AMOUNT = re.compile(r"(?<![\d:/])\d[\d,.]* (?:km|mi|h|ft|m)\b(?!/)")
@@ -103,8 +99,19 @@ def faults_of_numbers(text: str, why: Callable[[str, str], dict[str, Any]], unit
         answer = known[number, query]
         value, noun = answer["number"] or 0, {"days": "day", "weeks": "week"}.get(number, "activity")
         texts = {NUMBERS[number].text(value, units), f"{round(value):,}", counted(round(value), noun)}
-        if " ".join(shown.split()) not in texts:
+        if " ".join(shown.removeprefix("≤ ").partition(" · ")[0].split()) not in texts:
             yield f"{number}?{query}: the page says {shown}, its explanation {texts}"
+
+
+def comes_to(name: str, values: list[float]) -> float:
+    """What the listed rows of a number come to."""
+    number = NUMBERS[name]
+    if not number.reached or not values:
+        return sum(values)
+    if number.measure == "whole":  # an Eddington number, of all days that reach it
+        return max(min(each, place) for place, each in enumerate(sorted(values, reverse=True), 1))
+    assert len({*values}) == 1
+    return values[0]
 
 
 def count_of_numbers(text: str) -> int:

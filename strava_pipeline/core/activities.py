@@ -262,6 +262,12 @@ def is_nothing_recorded(status: int | None, body: bytes) -> bool:
     return isinstance(value, dict) and "message" in value
 
 
+def stats_fault(content: Any) -> str | None:
+    """Why a body is no set of an athlete's totals."""
+    totals = content.get("all_ride_totals") if isinstance(content, dict) else None
+    return None if isinstance(totals, dict) and "distance" in totals else "the body has no totals"
+
+
 def is_streams(answer: Any) -> bool:
     """Whether a body is a set of streams, or an empty set."""
     return bool(_data(answer)) or answer in ({}, [])

@@ -32,5 +32,8 @@ class BudgetedProvider(Provider, FetchClient, Protocol):
     def get_athlete(self) -> FetchAnswer:
         """The login's athlete."""
 
+    def get_stats(self, athlete_id: int) -> FetchAnswer:
+        """The athlete's own totals."""
+
     def get_gear(self, gear_id: str) -> FetchAnswer:
         """A bike or a pair of shoes."""

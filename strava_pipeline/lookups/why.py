@@ -4,19 +4,22 @@ The number is the aggregate over the rows: both are made of one declaration (cor
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from itertools import groupby
 from typing import Any
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
 from strava_pipeline.core.sources import FILE, STRAVA
 from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
+from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import literal, sql
 from strava_pipeline.lookups.activity_list import CONDITIONS, Selection, literal_of
-from strava_pipeline.lookups.rows import Values, rows_by
+from strava_pipeline.lookups.rows import Values, measured_files, rows_by, rows_of
 
 ROWS = 50  # of a page
 _SHOWN = 20  # rows of a reason
@@ -70,8 +73,11 @@ class Why:
         excluded: what contributes nothing, by reason.
         changed: what corrections, cuts and rules changed, by reason.
         services: by source; only for a period and a sport, where no other filter is set. None: it is no longer known.
+        shown: what Strava itself shows of rides, runs or swims, ever, in a year up to now, or in four weeks: `value`, as of
+            `received_at`; of what it `told`, the parts that are `hidden` from others and `later`; and what is `unexplained`.
         sources: of a single activity, what each source's row says, in the order of their priority; `leads`: the rule by which
             its value counts.
+        method: of a single activity's load, what it goes by: its row of `activity_load`.
         statement: the number as SQL for a person.
     """
 
@@ -87,7 +93,9 @@ class Why:
     excluded: dict[str, Reason]
     changed: dict[str, Reason]
     services: dict[str, ServiceNumber | None]
+    shown: Values | None
     sources: dict[int, dict[str, Any]]
+    method: Values | None
     statement: str
 
 
@@ -112,6 +120,9 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "tag": ("it does not have the tag", "Add the tag on its page."),
     "commute": ("it is marked otherwise as a commute", "Correct that on its page."),
     "filter": ("another filter leaves it out", "Take the filter out of the address."),
+    "less": ("what counts is better", ""),
+    "dismissed": ("you said that it holds no best", "Let it hold one again: `strava-pipeline bests --restore ID`."),
+    "apart": ("it is virtual, or the device alone tells its distance", ""),
     "corrected": ("you corrected it", "Undo it on its page."),
     "cut": ("you cut its track", "Take the cuts back on its page."),
     "counts": ("you said that it counts", "Undo it on its page."),
@@ -119,7 +130,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "ruled_sport": ("a rule of yours gave it this sport", "`strava-pipeline rules check` names the rule."),
     "first": ("the first source in the order of priority that has a value leads", ""),
     "computed": ("no source says it, or what can’t be: it is computed of the track", ""),
-    "only_here": ("only here; the service told nothing of it", ""),
+    "only_here": ("only here; the service told nothing of it: it lacks it, or hides it from programs", ""),
     "only_there": ("only there; here it is in no total", ""),
     "twice": ("more than once there", ""),
     "another_day": ("on another day or in another year there", ""),
@@ -140,34 +151,92 @@ def why(
 ) -> Why:
     """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it.
 
-    `settings`: say whether services stand beside it, and whether what Strava's API told is kept.
+    `settings`: where what is made of tracks lies, whether services stand beside it, and whether what Strava's API told is kept.
     """
-    asked, counted = {**selection.wanted, "athlete_id": athlete_id}, _counted(_columns(declared), selection)
-    number = rows_by(connection, _counted(f"{declared.total} AS number", selection), asked)[0]["number"]
-    sums = rows_by(connection, f"{_SUMS} FROM ({counted}) WHERE value IS NOT NULL", asked)[0]
-    page = {**asked, "first": first, "most": ROWS + 1}
-    rows = rows_by(connection, f"{_listed(counted)} LIMIT $most OFFSET $first", page)
-    is_plain = declared.said is not None and selection.wanted.keys() <= {*_PERIOD, "sport"}
-    is_plain = is_plain and (settings is None or settings.why_services)
-    services = _services(connection, declared, selection, counted, asked) if is_plain else {}
+    asked = _Question(connection, athlete_id, declared, selection, settings)
+    sums = rows_by(connection, f"{_SUMS} FROM ({asked.counted}) WHERE value IS NOT NULL", asked.values)[0]
+    page = {**asked.values, "first": first, "most": ROWS + 1}
+    rows = rows_by(connection, f"{_listed(asked.counted)} LIMIT $most OFFSET $first", page)
+    is_said = declared.said is not None
+    is_plain = (
+        is_said and selection.wanted.keys() <= {*_PERIOD, "sport"} and (settings is None or settings.why_services)
+    )
+    services = _services(asked) if is_plain else {}
     if services and settings and settings.api_keep_days:
         services[STRAVA] = None
+    loads = rows_of(connection, "load_of_activity", {"id": selection.activity}) if declared.name == "load" else []
     return Why(
         declared.name,
         declared.title,
         declared.unit,
         declared.sentence,
-        number,
+        asked.number,
         sums["activities"],
         sums["joined"],
         _by_id(rows[:ROWS]),
         first + ROWS if len(rows) > ROWS else None,
-        _excluded(connection, declared, selection, counted, asked),
-        _changed(connection, declared, selection, counted, asked) if declared.said is not None else {},
+        _by_reason(asked.excluded(), lambda row: row["value"] or 0),
+        _changed(asked) if is_said else {},
         services,
-        _sources(connection, declared, selection) if declared.said is not None and selection.activity else {},
+        _shown(asked) if services.get(STRAVA) else None,
+        _sources(asked) if is_said and selection.activity else {},
+        loads[0] if loads else None,
         statement_of(declared, selection, athlete_id),
     )
+
+
+@dataclass(slots=True)
+class _Question:
+    """A number of a selection: `counted` are its rows, each with `value`, and `near`, which a better one may outdo."""
+
+    connection: Connection
+    athlete_id: int
+    declared: DeclaredNumber
+    selection: Selection
+    settings: Settings | None
+    values: dict[str, Any] = field(init=False)
+    counted: str = field(init=False)
+    number: float | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.values = {**self.selection.wanted, "athlete_id": self.athlete_id}
+        joined = self.declared.joined
+        if "$files" in joined:
+            self.values["files"] = measured_files(Lake(self.settings.data_dir), VALUE_SECONDS) if self.settings else []
+            if not self.values["files"]:
+                raise MisuseError(
+                    "No track was measured yet, which this number is of: `strava-pipeline flow` fetches them."
+                )
+        text = _counted(self.declared.total + " AS number", self.selection, joined)
+        self.number = rows_by(self.connection, text, self.values)[0]["number"]
+        reached = self.declared.reached
+        counts = f"CASE WHEN near {reached} $number THEN near END" if reached else "near"
+        columns = f"activity_id, on_day, name, sport_type, {self.declared.value} AS near, {counts} AS value"
+        self.counted = _counted(columns, self.selection, joined)
+        if reached:
+            self.values["number"] = self.number
+
+    def excluded(self) -> list[dict[str, Any]]:
+        """The period's activities that contribute nothing, each with its reason."""
+        selection = self.selection
+        period = Selection(selection.first_on, selection.last_on, activity=selection.activity)
+        cases = [
+            f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
+            for name in selection.wanted
+            if name not in _PERIOD
+        ]
+        text = _sql("why_excluded").format(
+            near=period.statement(),
+            period=" AND ".join(CONDITIONS[name].format(f"${name}") for name in period.wanted) or "true",
+            said=self.declared.said or "NULL",
+            other=f"CASE {' '.join(cases)} END" if cases else "NULL",
+            counted=self.counted,
+            lacks=self.declared.lacks,
+            way="-" if self.declared.reached == ">=" else "",
+            drives=", ".join(map(literal, sorted(DRIVES))),
+            unspecified=UNSPECIFIED,
+        )
+        return rows_by(self.connection, text, self.values)
 
 
 def up_to_a_day(selection: Selection, declared: DeclaredNumber, today: date) -> Selection:
@@ -176,94 +245,84 @@ def up_to_a_day(selection: Selection, declared: DeclaredNumber, today: date) -> 
 
 
 def contributions(
-    connection: Connection, athlete_id: int, declared: DeclaredNumber, selection: Selection
+    connection: Connection,
+    athlete_id: int,
+    declared: DeclaredNumber,
+    selection: Selection,
+    *,
+    reason: str | None = None,
+    settings: Settings | None = None,
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """All rows that contribute, the newest first, for a file: first the names of the columns."""
-    statement = _listed(_counted(_columns(declared), selection))
-    found = connection.execute(statement, {**selection.wanted, "athlete_id": athlete_id})
-    yield [tuple(column[0] for column in found.description)]
-    yield found.fetchall()
+    """All rows that contribute, the newest first, for a file; or those with a `reason`. First the names of the columns."""
+    asked = _Question(connection, athlete_id, declared, selection, settings)
+    if reason:
+        rows = [row for row in asked.excluded() if row["reason"] == reason]
+    else:
+        rows = rows_by(connection, _listed(asked.counted), asked.values)
+    yield [("activity_id", "on_day", "name", "sport_type", "value")]
+    yield [tuple(row.values())[:5] for row in rows]
 
 
 def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int) -> str:
     """The statement of the number for a person, with its values in the text."""
     selected = selection.statement(lambda _, value: literal_of(value))
-    text = (
-        _sql("why_counted").partition("\n")[2].format(columns=f"{declared.total} AS {declared.name}", selected=selected)
-    )
-    return text.replace("$athlete_id", str(athlete_id)).replace("$last_on::DATE", literal_of(selection.last_on))
+    text = _counted(f"{declared.total} AS {declared.name}", selected, declared.joined).partition("\n")[2]
+    found = {"$athlete_id": str(athlete_id), "$last_on::DATE": literal_of(selection.last_on), "$files": _FILES}
+    for name, value in found.items():
+        text = text.replace(name, value)
+    return text
 
 
+_FILES = f"'data/{VALUE_SECONDS.name}/**/*.parquet'"
 _SUMS = """SELECT
     count(*) AS activities,
     count(*) FILTER (activity_id IN (SELECT activity_id FROM activity_members WHERE place > 0)) AS joined"""
-
-
-def _columns(declared: DeclaredNumber) -> str:
-    return f"activity_id, on_day, name, sport_type, {declared.value} AS value"
 
 
 def _sql(name: str) -> str:
     return sql(f"sql/{name}", __package__ or "")
 
 
-def _counted(columns: str, selection: Selection) -> str:
-    return _sql("why_counted").format(columns=columns, selected=selection.statement())
+def _counted(columns: str, selection: Selection | str, joined: str) -> str:
+    selected = selection if isinstance(selection, str) else selection.statement()
+    beside = f"\nLEFT JOIN ({joined}) USING (activity_id)" if joined else ""
+    return _sql("why_counted").format(columns=columns, selected=selected, joined=beside)
 
 
 def _listed(counted: str) -> str:
-    return f"FROM ({counted}) WHERE value IS NOT NULL ORDER BY on_day DESC NULLS LAST, activity_id"
+    rows = "SELECT activity_id, on_day, name, sport_type, value FROM"
+    return f"{rows} ({counted}) WHERE value IS NOT NULL ORDER BY on_day DESC NULLS LAST, activity_id"
 
 
-def _excluded(
-    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
-) -> dict[str, Reason]:
-    """The period's activities that contribute nothing."""
-    period = Selection(selection.first_on, selection.last_on, activity=selection.activity)
-    cases = [
-        f"WHEN NOT coalesce({CONDITIONS[name].format(f'${name}')}, false) THEN '{name if name in REASONS else 'filter'}'"
-        for name in selection.wanted
-        if name not in _PERIOD
-    ]
-    text = _sql("why_excluded").format(
-        near=period.statement(),
-        period=" AND ".join(CONDITIONS[name].format(f"${name}") for name in period.wanted) or "true",
-        said=declared.said or "NULL",
-        other=f"CASE {' '.join(cases)} END" if cases else "NULL",
-        counted=counted,
-        drives=", ".join(map(literal, sorted(DRIVES))),
-        unspecified=UNSPECIFIED,
-    )
-    return _by_reason(rows_by(connection, text, asked), lambda row: row["value"] or 0)
-
-
-def _changed(
-    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
-) -> dict[str, Reason]:
+def _changed(asked: _Question) -> dict[str, Reason]:
     """What a person's words, cuts and rules changed, the greatest change first."""
     text = _sql("why_changed").format(
-        counted=counted,
-        said=declared.said,
-        word=f"own.{declared.word}" if declared.word else "NULL",
-        other=f"NOT coalesce({_IS_OF}, false)" if selection.sport else "false",
+        counted=asked.counted,
+        said=asked.declared.said,
+        word=f"own.{asked.declared.word}" if asked.declared.word else "NULL",
+        other=f"NOT coalesce({_IS_OF}, false)" if asked.selection.sport else "false",
     )
-    return _by_reason(rows_by(connection, text, asked), lambda row: (row["value"] or 0) - (row["told"] or 0))
+    return _by_reason(
+        rows_by(asked.connection, text, asked.values), lambda row: (row["value"] or 0) - (row["told"] or 0)
+    )
 
 
 _IS_OF = "$sport IN (coalesce(said.sport_type, said.type), coalesce(sport_group, 'other'))"
 """Whether a source's own row is of the sport."""
 
 
-def _services(
-    connection: Connection, declared: DeclaredNumber, selection: Selection, counted: str, asked: Values
-) -> dict[str, ServiceNumber | None]:
+def _services(asked: _Question) -> dict[str, ServiceNumber | None]:
     """The number as each service would have it, and where the difference comes from, the largest part first."""
-    is_of = f"coalesce({_IS_OF}, false)" if selection.sport else "true"
-    among = "said.activity_id = $activity" if selection.activity else "true"
-    text = _sql("why_services").format(counted=counted, said=declared.said, is_of=is_of, file=FILE, among=among)
-    asked = {"first_on": None, "last_on": None, **asked, "most": _SHOWN}
+    text = _sql("why_services").format(
+        counted=asked.counted,
+        said=asked.declared.said,
+        is_of=f"coalesce({_IS_OF}, false)" if asked.selection.sport else "true",
+        file=FILE,
+        among="said.activity_id = $activity" if asked.selection.activity else "true",
+    )
+    values = {"first_on": None, "last_on": None, **asked.values, "most": _SHOWN}
     found: dict[str, ServiceNumber | None] = {}
-    for source, rows in groupby(rows_by(connection, text, asked), key=lambda row: str(row["source"])):
+    for source, rows in groupby(rows_by(asked.connection, text, values), key=lambda row: str(row["source"])):
         parts = [*rows]
         reasons = {
             row["reason"]: Reason(row["reason"], row["activities"], row["difference"], _by_id(row["rows"] or []))
@@ -276,11 +335,29 @@ def _services(
     return found
 
 
-def _sources(connection: Connection, declared: DeclaredNumber, selection: Selection) -> dict[int, dict[str, Any]]:
+def _shown(asked: _Question) -> Values | None:
+    """What Strava shows, where it shows that: it has totals of three sports and spans."""
+    selection, key = asked.selection, asked.declared.shown
+    received = asked.connection.execute("SELECT max(stats_at) FROM athlete").fetchone()
+    if not key or selection.sport not in ("ride", "run", "swim") or not received or received[0] is None:
+        return None
+    day = received[0].date()
+    spans = {None: "all", day.replace(month=1, day=1): "ytd", day - timedelta(27): "recent"}
+    is_open = selection.last_on is None or selection.last_on >= day
+    if selection.first_on not in spans or not is_open or selection.activity:
+        return None
+    span = f"{spans[selection.first_on]}_{selection.sport}_totals"
+    text = _sql("why_shown").format(key=key, span=span, said=asked.declared.said)
+    values = {"athlete_id": asked.athlete_id, "sport": selection.sport, "first_on": selection.first_on}
+    return next(iter(rows_by(asked.connection, text, values)), None)
+
+
+def _sources(asked: _Question) -> dict[int, dict[str, Any]]:
     """What each source says of the number in one activity."""
+    declared = asked.declared
     word = f"own.{declared.word}" if declared.word else "NULL"
     text = _sql("why_sources").format(said=declared.said, word=word, column=declared.column, how=declared.how)
-    return _by_id(rows_by(connection, text, {"activity": selection.activity}))
+    return _by_id(rows_by(asked.connection, text, {"activity": asked.selection.activity}))
 
 
 def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float]) -> dict[str, Reason]:
@@ -289,7 +366,7 @@ def _by_reason(rows: Iterable[dict[str, Any]], value: Callable[[Values], float])
         found.setdefault(row["reason"], []).append(row)
     return {
         reason: Reason(reason, len(several), sum(map(value, several)), _by_id(several[:_SHOWN]))
-        for reason, several in sorted(found.items(), key=lambda each: -len(each[1]))
+        for reason, several in sorted(found.items(), key=lambda each: (each[0] != "less", -len(each[1])))
     }
 
 

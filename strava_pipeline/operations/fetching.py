@@ -29,6 +29,10 @@ from strava_pipeline.lake.bronze.answers import (
     land_athlete,
     land_evidence,
     land_gear,
+    land_stats,
+    newest_athlete,
+    newest_stats,
+    stats_folder,
 )
 from strava_pipeline.lake.bronze.landing import require_writable
 from strava_pipeline.lake.bronze.listings import listed_since, watermark
@@ -44,6 +48,8 @@ from strava_pipeline.lake.gold.fetch_selection import (
     unfetched_streams,
     with_current_files,
 )
+from strava_pipeline.lake.gold.merge_details import merge_profile
+from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.options import CallOptions, DetailsOptions, StreamsOptions
 from strava_pipeline.operations.progress import Eta, progressing
@@ -136,6 +142,8 @@ def pull_details(
     client = source.client_for(config)
     calls = client.calls
 
+    if scope.refresh_calls and _fetch_stats(run, source):
+        scope = replace(scope, refresh_calls=scope.refresh_calls - 1)
     wanted = select_details(run.lake, years, scope, run.now())
     total = len(wanted.due) + len(wanted.refresh)
     with _fetching(run, source, "details", total, report):
@@ -151,6 +159,33 @@ def pull_details(
     if report.fetched.stopped is None and not config.ids and config.scope != "window":  # those a person asked for
         client.budget.finish()
     return report
+
+
+def _fetch_stats(run: RunContext, source: BudgetedSource) -> bool:
+    """Fetch the totals that Strava shows, at most once in STATS_REST, and merge them. Whether a call was spent on it.
+
+    They stand beside this program's own numbers, and are not asked for where what the API told is not kept that long.
+    """
+    athlete, (at, _) = newest_athlete(run.lake), newest_stats(run.lake)
+    rested = at is None or run.now() - at >= STATS_REST
+    if athlete is None or not rested or source.settings.api_keep_days:
+        return False
+    client = source.client_for()
+    require_writable(run.lake, stats_folder(run.lake))
+    try:
+        with client.pacing.without_waiting(), client.landing():
+            answer = client.get_stats(athlete[1]["id"])
+            land_stats(run.lake, answer.body, answer.fetched_at)
+    except (GoneError, RefusedError) as error:
+        land_stats(run.lake, error.body, run.now(), gone=True)
+    except (BudgetExhaustedError, CallCapReachedError, TransientError):
+        return False  # the next run asks
+    with writing(run.lake) as connection:
+        merge_profile(connection, run.lake)
+    return True
+
+
+STATS_REST = timedelta(days=7)
 
 
 @contextmanager

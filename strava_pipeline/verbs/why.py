@@ -103,6 +103,7 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
             for part in each.reasons.values()
         ]
         + [{"service": source, "number": "no longer known"} for source, each in found.services.items() if each is None],
+        "shown by Strava": text(found.shown["value"]) if found.shown else None,
         "sources": [
             {"source": row["source"], "value": text(row["value"]), "": REASONS[row["leads"]][0] if row["leads"] else ""}
             for row in found.sources.values()

@@ -86,6 +86,12 @@ def test_stravalib_knows_athlete_gear_and_streams(start: Start) -> None:
     for gear in [*athlete.bikes, *athlete.shoes]:
         assert gear.id is not None
         assert library.get_gear(gear.id).name == gear.name
+    totals = library.get_athlete_stats()
+    open_to_all = [
+        row for row in client.truth()["activities"] if row["visibility"] == "everyone" and row["type"] == "Run"
+    ]
+    assert totals.all_run_totals is not None
+    assert totals.all_run_totals.count == len(open_to_all)
     recorded = next(each for each in client.truth()["activities"] if not each["manual"])
     streams = library.get_activity_streams(recorded["id"], types=["time", "distance"])
     assert set(streams or {}) == {"time", "distance"}

@@ -369,3 +369,37 @@ def test_no_statement_adds_up_a_declared_number_by_itself() -> None:
     paths = [*folder.glob("lake/sql/**/*.sql"), *folder.glob("lookups/sql/*.sql")]
     found = {path.stem for path in paths if own.search(path.read_text(encoding="utf-8"))}
     assert found == {*SUMS_OF_THEIR_OWN}, "write {total_…} instead, or say here what it adds up"
+
+
+def test_what_strava_itself_shows_stands_beside_what_it_told(new_lake: NewLake, tmp_path: Path) -> None:
+    lake = new_lake(tmp_path / "data")
+    put(lake, [{**BOTH, "visibility": "everyone"}, {**ONCE, "visibility": "followers_only"}, EDITED])
+    put(lake, [activity(30, "2025-06-02T08:00", distance=8_000.0), activity(31, "2024-06-02T08:00", distance=9_000.0)])
+    totals = {f"{span}_ride_totals": {"distance": metres} for span, metres in (("all", 55_000), ("ytd", 45_000))}
+    stats = {"athlete_id": ME, "source": "strava", "stats": json.dumps(totals)}
+    put(lake, [{**stats, "stats_at": datetime(2025, 6, 1, tzinfo=UTC)}], "athlete")
+    publish(lake)
+    ever, of_year = Selection(sport="ride"), Selection(first_on=date(2025, 1, 1), sport="ride")
+    shown = explained(lake, "distance", ever).shown
+    assert shown is not None
+    assert {name: shown[name] for name in ("value", "told", "hidden", "hidden_activities", "later", "unexplained")} == {
+        "value": 55_000,
+        "told": 20_000 + 30_000 + 25_000 + 8_000 + 9_000,
+        "hidden": 30_000,
+        "hidden_activities": 1,
+        "later": 8_000,
+        "unexplained": 1_000,
+    }
+    for selection in (of_year, RIDES):
+        assert explained(lake, "distance", selection).shown["unexplained"] == 0  # type: ignore[index]
+    for name, selection in (
+        ("time", ever),
+        ("distance", Selection()),
+        ("load", ever),
+        ("distance", Selection(first_on=date(2025, 2, 1), sport="ride")),
+    ):
+        found = explained(lake, name, selection).shown
+        assert found is None, "Strava shows no such total, or it is not among what came"
+    with reading(lake) as connection:
+        settings = Settings.model_validate({"STRAVA_DATA_DIR": lake.data_dir, "STRAVA_API_KEEP_DAYS": 7})
+        assert why(connection, ME, NUMBERS["distance"], ever, settings=settings).shown is None

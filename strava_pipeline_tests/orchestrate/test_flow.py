@@ -1,5 +1,6 @@
 """The jobs against an emulator: what lands, what is merged, and how many calls it takes."""
 
+import json
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
@@ -10,6 +11,7 @@ import dagster as dg
 import duckdb
 import pytest
 
+from strava_pipeline.lake.bronze.answers import land_athlete
 from strava_pipeline.lake.gold import warehouse
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.orchestrate.schedules import DAILY_ASSETS
@@ -17,7 +19,7 @@ from strava_pipeline_tests.rig import NOW, YEARS, Make, Rig
 
 pytestmark = pytest.mark.dear
 
-LISTING, DETAIL = "/athlete/activities", "/activities/{id}"
+LISTING, DETAIL, STATS = "/athlete/activities", "/activities/{id}", "/athletes/{id}/stats"
 
 
 def newest(rig: Rig) -> int:
@@ -120,6 +122,30 @@ def test_a_day_later_a_few_recent_details_are_looked_at_again_least_recent_first
     another = set(rig.calls()["details"])
     assert len(another) == 3
     assert another.isdisjoint(longest_ago)
+
+
+def test_the_totals_that_strava_shows_are_asked_for_once_a_week_out_of_the_same_calls(make_rig: Make) -> None:
+    rig = make_rig(activities=60, years=(2026, 2026), settings={"refresh_calls": 3, "days": 400})
+    rig.begin_with("flow_backfill")
+    land_athlete(rig.lake, json.dumps({"id": rig.truth()[0]["athlete"]["id"]}).encode(), NOW)
+
+    def asked(days: int) -> dict[str, int]:
+        rig.control("clock", advance=days * 86_400)
+        rig.calls()
+        rig.do("flow")
+        found: dict[str, int] = rig.calls()["by_endpoint"]
+        return {path: times for path, times in found.items() if path != LISTING}
+
+    assert asked(1) == {STATS: 1, DETAIL: 2}
+    shown = json.loads(rig.one("SELECT stats FROM athlete"))
+    rides = [row for row in rig.truth() if row["type"] == "Ride" and row["visibility"] == "everyone"]
+    assert shown["all_ride_totals"]["count"] == len(rides) > 0
+    assert shown["all_ride_totals"]["distance"] == pytest.approx(sum(row["distance"] for row in rides))
+    assert asked(6) == {DETAIL: 3}
+    rig.fault("/athletes/", "status", status=404, times=1)
+    assert asked(1) == {STATS: 1, DETAIL: 2}
+    assert asked(1) == {DETAIL: 3}, "what is refused is not asked for each day"
+    assert rig.one("SELECT stats FROM athlete") is None, "what Strava no longer shows"
 
 
 def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:

@@ -49,7 +49,8 @@ UNSAID = {
 }
 """The group of a value given without one."""
 _PACE_FORM = re.compile(r"(\d?\d):([0-5]\d)(?:\s*/\s*(km|mi|mile))?")
-_MOST_ZONES = 9  # of limits: ten zones
+MOST_LIMITS = 9
+"""Of zones: ten zones."""
 _KM_PER_MILE = 1.609344  # international yard and pound agreement, 1959
 _EXAMPLE = "[[athlete]] with a line since = 2024-03-01"
 
@@ -167,7 +168,7 @@ def _value(place: str, name: str, value: Any, faults: list[str]) -> float | tupl
         return tuple(float(each) for each in value)
     else:
         faults.append(
-            f"{place} {name}: {value!r} is not 1 to {_MOST_ZONES} rising numbers from {low:g} to {high:g} ({unit}) in []: "
+            f"{place} {name}: {value!r} is not 1 to {MOST_LIMITS} rising numbers from {low:g} to {high:g} ({unit}) in []: "
             "where each zone after the first begins"
         )
     return None
@@ -209,7 +210,7 @@ def _is_between(value: Any, low: float, high: float) -> bool:
 def _are_limits(value: Any, low: float, high: float) -> bool:
     return (
         isinstance(value, list)
-        and 1 <= len(value) <= _MOST_ZONES
+        and 1 <= len(value) <= MOST_LIMITS
         and all(_is_between(each, low, high) for each in value)
         and all(one < other for one, other in pairwise(value))
     )

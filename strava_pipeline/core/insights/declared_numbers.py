@@ -1,27 +1,32 @@
-"""The numbers that every page, answer and file shows as totals, each declared once, with what it means.
+"""The numbers that every page, answer and file shows of activities, each declared once, with what it means.
 
 A statement writes `{total_distance}` where it wants a total; `lake/sql` puts the SQL of the declaration there. So a page
 and `why`, which lists the rows behind a number, can't disagree. What counts at all is said by `counted_activities`.
+Bests have a number each: `fastest_5k`, `power_1200` (over 1,200 s), as marks are called.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import MisuseError
-from strava_pipeline.core.insights.goals import NOTHING, Units, amount_text, scaled
+from strava_pipeline.core.insights.athlete import MOST_LIMITS
+from strava_pipeline.core.insights.goals import METRES_PER_MILE, Units, amount_text, clock, record_name, scaled
+from strava_pipeline.core.tables.bests import DISTANCES
+from strava_pipeline.core.track_measures import DURATIONS
 
 
 @dataclass(frozen=True, slots=True)
 class DeclaredNumber:
-    """A total over rows of `counted_activities`, with `load` of `activity_load`.
+    """A total over rows of `counted_activities`, beside each of which stand the columns of `joined`.
 
     Args:
         name: in addresses, commands and JSON.
         title: for a person.
         measure: the column that holds a row's value, which also says how the number is written.
-        unit: m, s or nothing.
+        unit: m, s, W or nothing.
         sentence: what the number is, and where its method is from.
         total: SQL of the aggregate.
         value: SQL of what a row contributes; these add up to the number.
@@ -31,6 +36,11 @@ class DeclaredNumber:
         column: of `activity_list`, whose `computed` says whether it was computed of the track.
         how: the column of `activity_sessions` that says how a file's value came about.
         of_a_day: it is of the last day of a period ($last_on), by all activities up to that.
+        joined: SQL of what is known of activities, by `activity_id`, beyond `counted_activities`. `chosen` are the
+            rows that the number is of; `$files` the Parquet that is made of tracks.
+        reached: of a best: a row counts where its value is at least, or at most, the number. Else all count.
+        lacks: SQL of the reason (`REASONS` of lookups/why.py) why the activity `near.id` has no value; NULL: `lacking`.
+        shown: its name among the totals that Strava shows of an athlete (`stats` of the table `athlete`).
     """
 
     name: str
@@ -46,17 +56,21 @@ class DeclaredNumber:
     of_a_day: bool = False
     column: str = ""
     how: str = "NULL"
+    joined: str = ""
+    reached: Literal["", ">=", "<="] = ""
+    lacks: str = "NULL"
+    shown: str = ""
 
     def text(self, amount: float | None, units: Units) -> str:
         """The number as pages write it."""
-        if self.measure == "load":  # points
-            return NOTHING if amount is None else f"{round(amount):,}"
+        if amount is not None and self.measure in _WRITTEN:
+            return _WRITTEN[self.measure](amount)
         return amount_text(self.measure, amount, units)
 
     def exact_text(self, amount: float | None, units: Units, *, signed: bool = False) -> str:
         """A part of the number, with as many decimals as its other parts have: `1,234.5 km`, `+12.0 km`."""
-        if amount is None:
-            return NOTHING
+        if amount is None or self.measure in _EXACT:
+            return self.text(amount, units)
         value, unit, decimals = self._exact(amount, units)
         return f"{value:{'+' if signed else ''},.{decimals}f} {unit}".rstrip()
 
@@ -71,6 +85,15 @@ class DeclaredNumber:
         value, unit = scaled(self.measure, amount, units)
         decimals = 2 if unit in ("km", "mi", "h") or self.of_a_day else 0
         return round(value, decimals) + 0.0, unit, decimals
+
+
+_WRITTEN: Mapping[str, Callable[[float], str]] = {
+    "load": lambda points: f"{round(points):,}",
+    "whole": lambda number: f"{round(number):,}",
+    "watts": lambda watts: f"{round(watts):,} W",
+    "clock": clock,
+}
+_EXACT = _WRITTEN.keys() - {"load"}  # as they are written
 
 
 def _within(column: str, most: str) -> str:
@@ -88,6 +111,7 @@ def _left_after(days: int) -> str:
 
 _WEEK = "date_trunc('week', on_day)"
 _COUNTED = "Only what counts: no drive, no leg of what counts as a whole, nothing that can’t be or that you left out."
+_LOADS = "SELECT activity_id, load FROM activity_load"
 _NO_LOAD = "it has no power, heart rate, pace or relative effort to measure it by"
 _NUMBERS = (
     DeclaredNumber(
@@ -103,6 +127,7 @@ _NUMBERS = (
         "distance",
         column="distance",
         how="distance_by",
+        shown="distance",
     ),
     DeclaredNumber(
         "time",
@@ -118,6 +143,7 @@ _NUMBERS = (
         "moving_time",
         column="moving_time",
         how="moving_time_by",
+        shown="moving_time",
     ),
     DeclaredNumber(
         "climb",
@@ -131,6 +157,7 @@ _NUMBERS = (
         "no source says a climb, the track has no heights, or a lift carried it",
         _within("total_elevation_gain", "1e6"),
         column="total_elevation_gain",
+        shown="elevation_gain",
     ),
     DeclaredNumber(
         "activities",
@@ -141,6 +168,7 @@ _NUMBERS = (
         "count(*)",
         "1",
         said="1",
+        shown="count",
     ),
     DeclaredNumber(
         "days",
@@ -172,6 +200,7 @@ _NUMBERS = (
         "sum(load ORDER BY activity_id)",
         "load",
         _NO_LOAD,
+        joined=_LOADS,
     ),
     *(
         DeclaredNumber(
@@ -185,17 +214,130 @@ _NUMBERS = (
             _left_after(days),
             _NO_LOAD,
             of_a_day=True,
+            joined=_LOADS,
         )
         for name, days in (("fitness", 42), ("fatigue", 7))
     ),
+    DeclaredNumber(
+        "form",
+        "Form",
+        "load",
+        "",
+        "Fitness less fatigue, both with the day’s own load (Allen and Coggan take the evening before).",
+        f"sum({_left_after(42)} - {_left_after(7)} ORDER BY activity_id)",
+        f"{_left_after(42)} - {_left_after(7)}",
+        _NO_LOAD,
+        of_a_day=True,
+        joined=_LOADS,
+    ),
 )
-NUMBERS: Mapping[str, DeclaredNumber] = {number.name: number for number in _NUMBERS}
+
+
+def _bests() -> Iterator[DeclaredNumber]:
+    """What one activity holds, or a day: the greatest or the least of several."""
+    for name, unit, metres in (("eddington", "kilometres", 1000.0), ("eddington_miles", "miles", METRES_PER_MILE)):
+        yield DeclaredNumber(
+            name,
+            f"Eddington number in {unit}",
+            "whole",
+            "",
+            "The greatest number E so that on E days you went at least E kilometres, or miles. The first activity of a day "
+            "stands for it, with the whole ones of the day.",
+            "list_max(list_transform(list_reverse_sort(list(whole) FILTER (whole IS NOT NULL)), "
+            "lambda each, place: least(each, place)))",
+            "whole",
+            "it has no distance, or another activity of its day stands for that",
+            joined="SELECT arg_min(activity_id, (start_date_local, activity_id)) AS activity_id, "
+            f"floor((sum(distance_m ORDER BY activity_id) + 0.001) / {metres})::BIGINT AS whole "
+            "FROM chosen WHERE distance_m > 0 AND on_day IS NOT NULL GROUP BY on_day",
+            reached=">=",
+        )
+    greatest = {
+        "longest_distance": ("distance_m", "m"),
+        "longest_moving_time": ("clock", "s"),
+        "biggest_climb": ("elevation_gain_m", "m"),
+    }
+    for record, (measure, unit) in greatest.items():
+        yield _record(record, measure, unit, "The greatest of one activity, of those that may hold a record.", ">=")
+    for record in DISTANCES:
+        sentence = (
+            "The least time from start to end over the distance: Strava’s best effort, a stretch of the track, or splits. "
+            "It is no record where the device alone tells the distance, nor in a virtual world."
+        )
+        yield _record(record, "clock", "s", sentence, "<=")
+    for seconds in DURATIONS:
+        yield DeclaredNumber(
+            f"power_{seconds}",
+            f"Best power over {_length(seconds)}",
+            "watts",
+            "W",
+            "The highest mean power of a meter over the time, in one track (mean maximal power: Allen and Coggan).",
+            "max(watts)",
+            "watts",
+            "it has no track with a power meter, or is shorter",
+            joined=f"SELECT activity_id, watts FROM activity_power WHERE seconds = {seconds}",
+            reached=">=",
+            lacks="(SELECT 'dismissed' FROM dismissed_bests WHERE activity_id = near.id)",
+        )
+
+
+def _record(record: str, measure: str, unit: str, sentence: str, reached: Literal[">=", "<="]) -> DeclaredNumber:
+    kept = "min(CASE WHEN is_dismissed THEN 'dismissed' ELSE 'apart' END)"
+    return DeclaredNumber(
+        record,
+        record_name(record),
+        measure,
+        unit,
+        sentence,
+        f"{'max' if reached == '>=' else 'min'}(best)",
+        "best",
+        "nothing tells it, or it is shorter, or it was carried for a part of its way",
+        joined="SELECT activity_id, value AS best FROM activity_bests "
+        f"WHERE record = '{record}' AND counts AND on_day IS NOT NULL",
+        reached=reached,
+        lacks=f"(SELECT {kept} FROM activity_bests WHERE record = '{record}' AND activity_id = near.id)",
+    )
+
+
+def _length(seconds: int) -> str:
+    size, unit = next(each for each in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= each[0])
+    return f"{seconds / size:g} {unit}"
+
+
+def _zones() -> Iterator[DeclaredNumber]:
+    for column, name, title in (("watts", "power", "power"), ("heartrate", "heartrate", "heart rate")):
+        for zone in range(1, MOST_LIMITS + 2):
+            yield DeclaredNumber(
+                f"{name}_zone_{zone}",
+                f"Time in zone {zone} of {title}",
+                "moving_time_seconds",
+                "s",
+                "How long a second’s value lay in the zone, by the zones of the sport that held on that day; of tracks, and of "
+                "power that a meter measured.",
+                TOTAL_IN_ZONE,
+                "seconds",
+                "it was never in the zone, has no track that tells, or no zone held on its day",
+                joined="SELECT activity_id, seconds FROM time_in_zones($files) "
+                f"WHERE measure = '{column}' AND zone = {zone}",
+            )
+
+
+TOTAL_IN_ZONE = "sum(seconds ORDER BY activity_id)"
+NUMBERS: Mapping[str, DeclaredNumber] = {number.name: number for number in (*_NUMBERS, *_bests(), *_zones())}
 """All declared numbers by name."""
 
 
 def described() -> dict[str, dict[str, str]]:
     """The numbers as JSON."""
     return {name: {"title": each.title, "unit": each.unit, "sentence": each.sentence} for name, each in NUMBERS.items()}
+
+
+def by_sentence() -> dict[str, list[DeclaredNumber]]:
+    """The numbers that one sentence explains, by that."""
+    found: dict[str, list[DeclaredNumber]] = {}
+    for number in NUMBERS.values():
+        found.setdefault(number.sentence, []).append(number)
+    return found
 
 
 def number_named(name: str) -> DeclaredNumber:
@@ -216,7 +358,7 @@ def query_of(first: date, last: date, sport: str | None = None) -> str:
 
 
 def with_totals(statement: str) -> str:
-    """The statement with the SQL of each `{total_NAME}` in it."""
+    """The statement with the SQL of each `{total_NAME}` in it, and of `{total_in_zone}`."""
     for number in NUMBERS.values():
         statement = statement.replace(f"{{total_{number.name}}}", number.total)
-    return statement
+    return statement.replace("{total_in_zone}", TOTAL_IN_ZONE)

@@ -265,7 +265,9 @@ def how_told(told_by: str, measured_by: str | None = None) -> str:
 
 def _record(each: Record, summary: YearSummary, names: Mapping[int, str]) -> dict[str, Any]:
     return {
+        "record": each.record,
         "name": record_name(each.record),
+        "query": _query(summary, each.group),
         "value": record_text(each.value, each.unit, each.record, summary.units, each.group, each.at_most),
         "on": summary.day(each.on_day),
         "title": names.get(each.activity_id),

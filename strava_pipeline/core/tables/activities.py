@@ -190,6 +190,12 @@ ATHLETE = Table(
         field_of("shoes", Kind.JSON, "shoes, in summary"),
         EXTRA,
         Column("fetched_at", Kind.INSTANT, "when this was received"),
+        field_of(
+            "stats",
+            Kind.JSON,
+            "the totals that Strava shows, of what everyone may see: all_ride_totals, ytd_run_totals, recent_swim_totals …",
+        ),
+        Column("stats_at", Kind.INSTANT, "when these were received"),
     ),
     group="profile",
 )

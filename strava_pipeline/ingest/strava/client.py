@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page
+from strava_pipeline.core.activities import STREAM_KEYS, is_nothing_recorded, is_streams, split_page, stats_fault
 from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     GoneError,
@@ -138,6 +138,10 @@ class StravaClient(ServiceClient):
     def get_athlete(self) -> Answer:
         """The athlete whose login it is."""
         return self.get("/athlete", check=lambda content: _object_fault(content, None))
+
+    def get_stats(self, athlete_id: int) -> Answer:
+        """The athlete's own totals as Strava shows them: of activities that everyone may see."""
+        return self.get(f"/athletes/{athlete_id}/stats", check=stats_fault, patient=False)
 
     def get_gear(self, gear_id: str) -> Answer:
         """A bike or a pair of shoes."""

@@ -263,6 +263,21 @@ def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool
     land_file(lake, gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
 
 
+def stats_folder(lake: Lake) -> Path:
+    """The folder of the athlete's totals as Strava shows them."""
+    return lake.athlete / "stats"
+
+
+def land_stats(lake: Lake, body: bytes, at: datetime, *, gone: bool = False) -> None:
+    """Put the athlete's totals on disk; `gone`: they were refused."""
+    land_file(lake, stats_folder(lake), _GONE if gone else _GOOD, body, at)
+
+
+def newest_stats(lake: Lake) -> tuple[datetime | None, dict[str, Any] | None]:
+    """When the totals were last asked for, and what came; None: they were refused."""
+    return _newest(lake, stats_folder(lake))
+
+
 def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:
     """The athlete as last received."""
     if not lake.athlete.is_dir():

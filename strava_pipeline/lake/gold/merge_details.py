@@ -24,6 +24,7 @@ from strava_pipeline.lake.bronze.answers import (
     items_of_kind,
     newest_athlete,
     newest_gear,
+    newest_stats,
     read_details,
 )
 from strava_pipeline.lake.bronze.listings import ranked_sources
@@ -157,10 +158,12 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     athlete = newest_athlete(lake)
     athlete_id = None
     if athlete is not None:
-        rows = typed_rows([athlete[1]], ATHLETE)
+        stats_at, stats = newest_stats(lake)
+        rows = typed_rows([{**athlete[1], "stats": stats}], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
-        rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]]})
-        report.count(make_staged_rows(connection, lake, ATHLETE, frame(rows.values, ATHLETE), counts=_OTHER_ANSWER))
+        rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]], "stats_at": [stats_at if stats else None]})
+        other = f"{_OTHER_ANSWER} OR gold.stats_at IS DISTINCT FROM made.stats_at"
+        report.count(make_staged_rows(connection, lake, ATHLETE, frame(rows.values, ATHLETE), counts=other))
     gear = [*_strava_gear(lake, athlete_id), *_provider_gear(lake, athlete_id)]
     report.count(_merge_gear(connection, lake, gear))
     return report

@@ -1,10 +1,13 @@
 """`/api/why`: the declared numbers, and of one what counts, what doesn't and why, and each service's own."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber, described
 from strava_pipeline.lookups.activity_list import Selection
 from strava_pipeline.lookups.bests import Owner
@@ -32,7 +35,9 @@ _WHY = shape(
     excluded=Rows,
     changed=Rows,
     services=dict[str, Row | None],
+    shown=Row | None,
     sources=Rows,
+    method=Row | None,
     statement=str,
 )
 First = Annotated[
@@ -52,6 +57,15 @@ def of(asked: Asked, snapshot: Snapshot, declared: DeclaredNumber, owner: Owner)
     return up_to_a_day(known_selection(asked, snapshot), declared, owner.today)
 
 
+@contextmanager
+def tracks_or_problem() -> Iterator[None]:
+    """Raises ProblemError where a number is of tracks, and none was measured."""
+    try:
+        yield
+    except MisuseError as error:
+        raise ProblemError(404, str(error)) from None
+
+
 Declared = Annotated[DeclaredNumber, Depends(_declared)]
 
 
@@ -60,7 +74,8 @@ def _explained(
 ) -> Why:
     """A number of the activities that a list with the same parameters has. Raises ProblemError."""
     selection = of(asked, snapshot, declared, owner)
-    return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings)
+    with tracks_or_problem():
+        return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings)
 
 
 Explained = Annotated[Why, Depends(_explained)]

@@ -7,7 +7,7 @@ measurement (`height`, `temperature`, a difference), it is shown.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, tzinfo
+from datetime import UTC, date, timedelta, tzinfo
 from functools import partial
 from math import ceil, isfinite
 from typing import Any
@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.insights.body import measured_text
+from strava_pipeline.core.insights.declared_numbers import query_of
 from strava_pipeline.core.insights.goals import (
     METRES_PER_MILE,
     MONTH_NAMES,
@@ -223,6 +224,23 @@ def window(width: float, measure: str) -> str:
     return f"{width / size:.3g} {unit}"
 
 
+def of_window(width: float, measure: str) -> str:
+    """The declared number of a curve's point."""
+    return f"power_{width:.0f}" if measure == "watts" else _RECORDS[int(width)]
+
+
+def of_month(month: str, first: date, last: date) -> str:
+    """The query of a month's days (2026-10) from `first` to `last`."""
+    begins = date.fromisoformat(f"{month}-01")
+    ends = (begins + timedelta(31)).replace(day=1) - timedelta(1)
+    return query_of(max(begins, first), min(ends, last))
+
+
+def of_zone(zone: int, measure: str) -> str:
+    """The declared number of the time in a zone."""
+    return f"{'power' if measure == 'watts' else measure}_zone_{zone}"
+
+
 def zone_range(from_value: float, below_value: float | None, measure: str) -> str:
     """The whole watts or beats of a zone: `up to 108 bpm`, `109–132 bpm`, `from 168 bpm`."""
     unit, least = ("W" if measure == "watts" else "bpm"), ceil(from_value)
@@ -346,6 +364,9 @@ FILTERS: Mapping[str, Callable[..., Any]] = {
     "how_told": how_told,
     "record": record_name,
     "record_value": record_text,
+    "of_window": of_window,
+    "of_zone": of_zone,
+    "of_month": of_month,
 }
 
 

@@ -1,15 +1,18 @@
 """Records by group of sports, and segments with the own efforts on them."""
 
 from collections.abc import Iterable, Mapping
+from datetime import date, timedelta
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse
 
+from strava_pipeline.core.insights.declared_numbers import query_of
 from strava_pipeline.core.insights.documents import Streak, YearSummary
 from strava_pipeline.core.insights.page import record_place
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.lookups.activity_list import choices_of
 from strava_pipeline.lookups.bests import (
+    WEEKS,
     Record,
     longest_streaks,
     records_of,
@@ -36,9 +39,13 @@ def records(request: Request, snapshot: Snapshot, owner: CurrentOwner, only: Cur
     rows = records_of(snapshot, owner.athlete.id, year, owner.today)
     groups, apart = (_by_record(row for row in rows if row.stands_apart is each) for each in (False, True))
     values = {"year": year, "groups": groups, "apart": apart, "only": only, "choices": choices_of(snapshot)}
+    spans = {number: query_of(owner.today - timedelta(7 * number - 1), owner.today + timedelta(1)) for number in WEEKS}
+    spans[0] = query_of(date(year, 1, 1), date(year, 12, 31))
     summary = summary_of(snapshot, owner, year)
     streaks = _streaks(longest_streaks(snapshot, owner.athlete.id), summary)
-    return render(request, "records.html", {**values, "told": _told(rows), "summary": summary, "streaks": streaks})
+    return render(
+        request, "records.html", {**values, "spans": spans, "told": _told(rows), "summary": summary, "streaks": streaks}
+    )
 
 
 def _told(rows: Iterable[Record]) -> set[str]:

@@ -1,16 +1,18 @@
 """*Why this number?*: what counts, what doesn't, and what each service has instead. Values are those of `/api/why/NUMBER`."""
 
+from itertools import chain
+
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
-from strava_pipeline.core.insights.declared_numbers import NUMBERS
+from strava_pipeline.core.insights.declared_numbers import by_sentence
 from strava_pipeline.lookups.why import REASONS, contributions
-from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of
+from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of, tracks_or_problem
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList
 from strava_pipeline.serve.dashboard.rendering import render
-from strava_pipeline.serve.dashboard.site import CurrentOwner, Snapshot
+from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSite, Snapshot
 
 router = APIRouter(include_in_schema=False)
 
@@ -18,14 +20,19 @@ router = APIRouter(include_in_schema=False)
 @router.get("/why", dependencies=[KEPT])
 def all_numbers(request: Request) -> HTMLResponse:
     """The declared numbers."""
-    return render(request, "why_numbers.html", {"numbers": NUMBERS})
+    return render(request, "why_numbers.html", {"sentences": by_sentence()})
 
 
 @router.get("/why/{number}.csv")
-def rows_csv(snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList) -> StreamingResponse:
-    """All that counts, each with what it contributes."""
-    found = contributions(snapshot, owner.athlete.id, declared, of(asked, snapshot, declared, owner))
-    lines = (csv_text(rows, as_text=True) for rows in found)
+def rows_csv(
+    site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, reason: str = ""
+) -> StreamingResponse:
+    """All that counts, each with what it contributes; or with a reason, all that does not count for it."""
+    selection = of(asked, snapshot, declared, owner)
+    found = contributions(snapshot, owner.athlete.id, declared, selection, reason=reason, settings=site.settings)
+    with tracks_or_problem():
+        names = next(found)
+    lines = (csv_text(rows, as_text=True) for rows in chain([names], found))
     headers = {"Content-Disposition": f'attachment; filename="{declared.name}.csv"'}
     return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")
 

@@ -3,8 +3,9 @@
 Tokens, limits and faults are the gate's (app.py), edits are in changes.py.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -33,6 +34,7 @@ def routes() -> list[Route]:
     return [
         Route("/athlete", athlete),
         Route("/athlete/activities", activities),
+        Route("/athletes/{id}/stats", stats),
         Route("/activities/{id}", detail),
         Route("/activities/{id}/streams", streams),
         Route("/gear/{id}", gear),
@@ -43,6 +45,37 @@ def routes() -> list[Route]:
 async def athlete(request: Request) -> Response:
     """DetailedAthlete."""
     return answer(state_of(request).athlete)
+
+
+async def stats(request: Request) -> Response:
+    """ActivityStats: of what everyone may see, of four weeks, this year and ever; of the athlete alone."""
+    state = state_of(request)
+    if request.path_params["id"] != str(state.athlete["id"]):
+        return answer(status_body(403), 403)
+    now = datetime.fromtimestamp(state.epoch, UTC)
+    new_year = now.replace(month=1, day=1, hour=0, minute=0, second=0)
+    since = {"recent": now - timedelta(weeks=4), "ytd": new_year, "all": None}
+    rows = [row.source.summary() for row in state.store.existing(state.epoch)]
+    totals = {
+        f"{span}_{sport.lower()}_totals": _totals(
+            row
+            for row in rows
+            if row["type"] == sport
+            and row.get("visibility") == "everyone"
+            and (begins is None or row["start_date"] >= begins.strftime("%Y-%m-%dT%H:%M:%SZ"))
+        )
+        for span, begins in since.items()
+        for sport in ("Ride", "Run", "Swim")
+    }
+    return answer({"biggest_ride_distance": None, "biggest_climb_elevation_gain": None, **totals})
+
+
+def _totals(rows: Iterable[Json]) -> Json:
+    found = [*rows]
+    named = {name: name for name in ("distance", "moving_time", "elapsed_time")} | {
+        "elevation_gain": "total_elevation_gain"
+    }
+    return {"count": len(found)} | {name: sum(row.get(column) or 0 for row in found) for name, column in named.items()}
 
 
 async def activities(request: Request) -> Response:

@@ -1,5 +1,5 @@
 -- The greatest number E so that on E days at least E kilometres (miles) were covered; of each year, and of all (local_year NULL).
--- A millimetre is given for what sums of doubles lack. With c days of at least w, E is the greatest of the lesser of w and c.
+-- A millimetre is given for what sums of doubles lack.
 WITH days AS (
     SELECT athlete_id, sport_group, on_day, local_year, sum(distance_m) AS distance_m
     FROM (
@@ -11,25 +11,16 @@ WITH days AS (
     GROUP BY ALL
 ),
 covered AS (
-    SELECT athlete_id, sport_group, local_year, unit, floor((distance_m + 0.001) / metres)::BIGINT AS whole, count(*) AS days
+    SELECT athlete_id, sport_group, local_year, unit, floor((distance_m + 0.001) / metres)::BIGINT AS whole
     FROM days
     CROSS JOIN (VALUES ('km', 1000.0), ('mile', 1609.344)) AS lengths (unit, metres)
-    GROUP BY GROUPING SETS ((athlete_id, sport_group, local_year, unit, whole), (athlete_id, sport_group, unit, whole))
-),
-reached AS (
-    SELECT *, sum(days) OVER (PARTITION BY athlete_id, sport_group, local_year, unit ORDER BY whole DESC) AS of_at_least
-    FROM covered
 ),
 numbered AS (
-    SELECT *, max(least(whole, of_at_least)) OVER (PARTITION BY athlete_id, sport_group, local_year, unit)::BIGINT AS number
-    FROM reached
+    SELECT athlete_id, sport_group, local_year, unit, list(whole) AS of_days, {total_eddington} AS eddington
+    FROM covered
+    GROUP BY GROUPING SETS ((athlete_id, sport_group, local_year, unit), (athlete_id, sport_group, unit))
 )
 SELECT
-    athlete_id,
-    sport_group,
-    local_year,
-    unit,
-    number AS eddington,
-    number + 1 - coalesce(sum(days) FILTER (whole > number), 0)::BIGINT AS days_to_next
+    * EXCLUDE (of_days),
+    eddington + 1 - len(list_filter(of_days, lambda whole: whole > eddington)) AS days_to_next
 FROM numbered
-GROUP BY athlete_id, sport_group, local_year, unit, number
