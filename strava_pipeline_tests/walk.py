@@ -3,11 +3,15 @@
 A person's amount on a page is a number with km, mi, h, m or ft behind it. What is no total of activities is in WITHOUT, with its reason.
 """
 
+import csv
+import io
 import re
 from collections.abc import Callable, Iterator
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
+
+from starlette.testclient import TestClient
 
 from strava_pipeline.core.insights.declared_numbers import NUMBERS
 from strava_pipeline.core.insights.goals import Units
@@ -103,6 +107,28 @@ def faults_of_numbers(text: str, why: Callable[[str, str], dict[str, Any]], unit
             yield f"{number}?{query}: the page says {shown}, its explanation {texts}"
 
 
+def faults_of_page(site: TestClient, path: str) -> list[str]:
+    """What is wrong with the numbers of a page of a dashboard, and with what their explanations list."""
+    faults: list[str] = []
+
+    def why(number: str, query: str) -> dict[str, Any]:
+        answer = site.get(f"/api/why/{number}?{query}")
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        rows = [*csv.DictReader(io.StringIO(site.get(f"/why/{number}.csv?{query}").text))]
+        listed, number_of = comes_to(number, [float(row["value"]) for row in rows]), found["number"] or 0
+        if abs(listed - number_of) > 1e-6 * max(1, abs(number_of)):
+            faults.append(f"{number}?{query}: its file comes to {listed}, not {number_of}")
+        for source, each in found["services"].items():
+            parts = sum(part["value"] for part in each["reasons"].values())
+            if abs(number_of - each["value"] - parts) > 1e-6 * max(1, abs(number_of)):
+                faults.append(f"{number}?{query}: the reasons of {source} come to {parts}")
+        return found
+
+    text = site.get(path, headers={"Accept": "text/html"}).text
+    return [*faults_of_numbers(text, why), *faults]
+
+
 def comes_to(name: str, values: list[float]) -> float:
     """What the listed rows of a number come to."""
     number = NUMBERS[name]
@@ -115,6 +141,11 @@ def comes_to(name: str, values: list[float]) -> float:
 
 
 def count_of_numbers(text: str) -> int:
+    return len(numbers_of(text))
+
+
+def numbers_of(text: str) -> list[tuple[str, str, str]]:
+    """The declared numbers of a page: name, query and text."""
     walk = _Walk()
     walk.feed(text[text.index("<main") : text.index("</main")])
-    return len(walk.links)
+    return walk.links

@@ -17,6 +17,7 @@ from strava_pipeline.lake.gold.insights import (
 )
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.sql import sql
 from strava_pipeline.lake.user_files import UnusableGoalsError, goals_of
 from strava_pipeline.lookups.rows import Cursor, Page, Values, rows_of, sorted_page
 
@@ -90,7 +91,7 @@ class GearUse:
 def gear_use(connection: Connection) -> GearUse:
     """All gear, the most used first, and its maintenance, the most due first."""
     return GearUse(
-        {row.pop("item"): row for row in rows_of(connection, "gear_things", {})},
+        {row.pop("item"): row for row in rows_of(connection, "gear_things", {}, owner=sql("owner"))},
         {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
         {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
     )

@@ -10,7 +10,7 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lookups.bests import gear_use
-from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lake.insight_rows import ME, activity, put
 
 pytestmark = pytest.mark.slow
 
@@ -157,3 +157,16 @@ def test_efforts_have_their_place_and_segments_their_best(lake: Lake) -> None:
     first, third, fourth, ninth = (date(2025, 5, day) for day in (1, 3, 4, 9))
     assert bests[0] == (8, 7, 1, 100, 9, ninth, ninth, ninth, 100)
     assert bests[1:] == [(77, 7, 5, 280, 3, third, first, fourth, bests[1][-1])]
+
+
+def test_what_another_athlete_rides_is_none_of_the_owners_gear(lake: Lake, tmp_path: Path) -> None:
+    own, shared, theirs = (
+        activity(day, f"2025-05-0{day}T08:00", gear_id=gear) for day, gear in enumerate(("b1", "b1", "b2"), 1)
+    )
+    put(lake, [own, *({**row, "athlete_id": ME + 1} for row in (shared, theirs)), activity(4, "2025-05-04T08:00")])
+    (tmp_path / "goals.toml").write_text("[service.b1.chain]\nevery_km = 100\n")
+    publish(lake)
+    with snapshot(lake) as connection:
+        found = gear_use(connection)
+    assert {name: row["distance_m"] for name, row in found.things.items()} == {"strava:b1": 20_000}
+    assert found.maintenance["b1", "chain"]["distance_m"] == 20_000

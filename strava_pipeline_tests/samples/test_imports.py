@@ -26,6 +26,8 @@ from strava_pipeline.lake.gold.matches import MatchDecision
 from strava_pipeline_tests.imports import import_by_dagster
 from strava_pipeline_tests.rig import Rig, started
 from strava_pipeline_tests.samples.test_files import JUMPS
+from strava_pipeline_tests.serve.dashboard.conftest import served
+from strava_pipeline_tests.walk import faults_of_page
 
 pytestmark = pytest.mark.samples
 
@@ -53,7 +55,7 @@ class Warehouse:
     """What became of the samples, by what one asks for."""
 
     def __init__(self, rig: Rig, told: dict[str, dict[str, Any]]) -> None:
-        self.told = told
+        self.told, self.settings = told, rig.settings
         connection = duckdb.connect(str(rig.lake.snapshot), read_only=True)
         connection.execute("SET TimeZone = 'UTC'")
 
@@ -134,6 +136,18 @@ def names(kind: str) -> list[str]:
 def instant(text: str) -> datetime:
     at = datetime.fromisoformat(text)
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).replace(microsecond=0)
+
+
+def test_every_number_of_a_page_is_what_its_explanation_comes_to(warehouse: Warehouse) -> None:
+    years = Counter(row["year"] for row in warehouse.activities.values() if row["start_date_local"])
+    of_years = [f"/{page}/{year}" for year, _ in years.most_common(3) for page in ("year", "calendar", "fitness")]
+    with served(warehouse.settings, time=datetime(2026, 11, 30, tzinfo=UTC)) as made:
+        site = made.browser()
+        faults = {
+            path: faults_of_page(site, path)
+            for path in ("/", "/activities", "/gear", "/records", "/fitness", *of_years)
+        }
+    assert {path: each for path, each in faults.items() if each} == {}
 
 
 def test_nothing_had_to_be_left_out(warehouse: Warehouse) -> None:

@@ -1,5 +1,7 @@
--- Each thing, what was used furthest first: every activity once.
-WITH used AS (
+-- Each thing of the owner, what was used furthest first: every activity once.
+WITH owner AS (
+{owner}),
+used AS (
     SELECT
         gear_item AS item,
         {total_activities} AS activities,
@@ -8,6 +10,7 @@ WITH used AS (
         min(on_day) AS first_on,
         max(on_day) AS last_on
     FROM counted_activities
+    SEMI JOIN owner USING (athlete_id)
     GROUP BY gear_item
 )
 SELECT
@@ -21,5 +24,6 @@ SELECT
     any_value(used.last_on) AS last_on
 FROM gear_items
 LEFT JOIN used USING (item)
+WHERE used.item IS NOT NULL OR item NOT IN (SELECT gear_item FROM counted_activities WHERE gear_item IS NOT NULL)
 GROUP BY item
 ORDER BY retired, distance_m DESC NULLS LAST, name, item

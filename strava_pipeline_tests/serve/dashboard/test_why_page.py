@@ -1,11 +1,8 @@
 """*Why this number?*: each declared number of a page comes to what its explanation says, and the page explains it."""
 
-import csv
-import io
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -20,7 +17,7 @@ from strava_pipeline_tests.lookups.test_why import ROWS_2025, put_matches
 from strava_pipeline_tests.serve.dashboard.conftest import Dashboard, served
 from strava_pipeline_tests.serve.dashboard.test_api import settings_of
 from strava_pipeline_tests.serve.dashboard.test_pages import page, words
-from strava_pipeline_tests.walk import comes_to, count_of_numbers, faults_of_numbers
+from strava_pipeline_tests.walk import count_of_numbers, faults_of_page, numbers_of
 
 NOW = datetime(2025, 12, 31, 23, 59, tzinfo=UTC)
 RIDES = "from=2025-01-01&to=2025-12-31&sport=ride"
@@ -75,17 +72,10 @@ def site(dashboard: Dashboard) -> TestClient:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_each_number_of_a_page_is_what_its_explanation_comes_to(site: TestClient, path: str) -> None:
-    def why(number: str, query: str) -> dict[str, Any]:
-        answer = site.get(f"/api/why/{number}?{query}")
-        assert answer.status_code == 200, answer.text
-        assert site.get(f"/why/{number}?{query}").status_code == 200
-        rows = [*csv.DictReader(io.StringIO(site.get(f"/why/{number}.csv?{query}").text))]
-        found: dict[str, Any] = answer.json()
-        assert comes_to(number, [float(row["value"]) for row in rows]) == pytest.approx(found["number"] or 0)
-        return found
-
     text = page(site, path)
-    assert [*faults_of_numbers(text, why)] == []
+    assert faults_of_page(site, path) == []
+    for number, query in {(number, query) for number, query, _ in numbers_of(text)}:
+        assert page(site, f"/why/{number}?{query}")
     assert count_of_numbers(text) >= (2 if path in ("/gear", "/year/2024", "/records", "/fitness") else 4)
 
 

@@ -1,6 +1,8 @@
 -- What each gear with a service in goals.toml did since that was done: all activities after that day, with every thing of that name or
--- id. No piece: the name in goals.toml may be a slip.
-WITH meant AS (
+-- id; of the owner, whose goals these are. No piece: the name in goals.toml may be a slip.
+WITH owner AS (
+{owner}),
+meant AS (
     SELECT DISTINCT services.gear, services.service, items.item
     FROM gear_services AS services
     JOIN gear_items AS items ON services.gear IN (items.name, items.gear_id) OR (items.is_linked AND services.gear = items.item)
@@ -16,6 +18,7 @@ used AS (
     FROM meant
     JOIN gear_services AS services USING (gear, service)
     JOIN counted_activities AS uses ON uses.gear_item = meant.item AND (done_on IS NULL OR on_day > done_on)
+    SEMI JOIN owner ON owner.athlete_id = uses.athlete_id
 ),
 sums AS (
     SELECT
