@@ -91,7 +91,7 @@ class GearUse:
 def gear_use(connection: Connection) -> GearUse:
     """All gear, the most used first, and its maintenance, the most due first."""
     return GearUse(
-        {row.pop("item"): row for row in rows_of(connection, "gear_things", {}, owner=sql("owner"))},
+        {row.pop("item"): row for row in rows_of(connection, "gear_things", {}, owner=sql("whose"))},
         {(row.pop("source"), row.pop("gear_id")): row for row in rows_of(connection, "gear", {})},
         {(row.pop("gear"), row.pop("service")): row for row in rows_of(connection, "gear_services", {})},
     )

@@ -180,7 +180,7 @@ def _insights() -> Iterator[tuple[str, str]]:
         },
         "activity_sums": sql("insights/activity_sums").format(**_sums({})),
         "gear_mileage": sql("insights/gear_mileage").format(strava=STRAVA),
-        "gear_service_state": sql("insights/gear_service_state").format(owner=sql("owner")),
+        "gear_service_state": sql("insights/gear_service_state").format(owner=sql("whose")),
         "activity_power": sql("insights/activity_power").format(owner=sql("owner")),
         "counted_activities": sql("insights/counted_activities").format(
             owner=sql("owner"),
