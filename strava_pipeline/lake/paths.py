@@ -92,6 +92,8 @@ class Lake:
     staging = _Below("state/staging")  # rows on their way into the warehouse; leftovers of a dead process are deleted
     # a year against its goals, a folder per local year. Made from the published warehouse, at any time again.
     insights = _Below("insights")
+    # since when each activity has counted, and with what, as each publish left it (gold/contributions.py)
+    contributions = _Below("contributions")
     maps = _Below("maps")  # regions of the map, added by a person
     widgets = _Below("widgets")  # a person's own cards and pages of the dashboard, a query each
     # exists once a working warehouse was made, which distinguishes a lost one from one never made
@@ -208,8 +210,9 @@ class Lake:
 
     @property
     def derived(self) -> list[Path]:
-        """The data that a rebuild makes again from bronze and decisions."""
-        return [self.data_dir / "warehouse", self.shards, self.tracks, self.cut_tracks, self.insights]
+        """The data that a rebuild makes again from bronze and decisions, and what numbers were before."""
+        made = [self.data_dir / "warehouse", self.shards, self.tracks, self.cut_tracks, self.insights]
+        return [*made, self.contributions]
 
     def insights_of(self, year: int) -> Path:
         return self.insights / str(year)

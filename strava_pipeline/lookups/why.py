@@ -5,7 +5,7 @@ The number is the aggregate over the rows: both are made of one declaration (cor
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
@@ -15,6 +15,7 @@ from strava_pipeline.core.sources import FILE, STRAVA
 from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
 from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.lake.gold.contributions import contribution_files
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import literal, sql
@@ -59,6 +60,21 @@ class ServiceNumber:
 
 
 @dataclass(frozen=True, slots=True)
+class Since:
+    """What moved a number.
+
+    Args:
+        published_at: of the publish that is compared with: the last one before a day, or the first that is known.
+        number: what it was then.
+        reasons: parts of the difference, which add up to it.
+    """
+
+    published_at: datetime
+    number: float | None
+    reasons: dict[str, Reason]
+
+
+@dataclass(frozen=True, slots=True)
 class Why:
     """A number and how it comes about.
 
@@ -78,6 +94,7 @@ class Why:
         sources: of a single activity, what each source's row says, in the order of their priority; `leads`: the rule by which
             its value counts.
         method: of a single activity's load, what it goes by: its row of `activity_load`.
+        since: what moved it since a day, where that is asked, and kept: of distance, time, climb and activities.
         statement: the number as SQL for a person.
     """
 
@@ -96,6 +113,7 @@ class Why:
     shown: Values | None
     sources: dict[int, dict[str, Any]]
     method: Values | None
+    since: Since | None
     statement: str
 
 
@@ -123,6 +141,14 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "less": ("what counts is better", ""),
     "dismissed": ("you said that it holds no best", "Let it hold one again: `strava-pipeline bests --restore ID`."),
     "apart": ("it is virtual, or the device alone tells its distance", ""),
+    "came": ("it came since then", ""),
+    "joined": ("it is one with another now", "Say that they are two: `strava-pipeline matches split`."),
+    "counts_no_more": ("it counts no more, by a word, a rule, a pair or its sport", "Its page says why."),
+    "counts_now": ("it counts now, and did not then", "Its page says why."),
+    "version": ("a new version of this program reads it otherwise", ""),
+    "edited": ("it was edited at a service", "Its page has its history."),
+    "said": ("you or a rule of yours corrected it", "Undo it on its page."),
+    "measured": ("its track or another recording of it was read", ""),
     "corrected": ("you corrected it", "Undo it on its page."),
     "cut": ("you cut its track", "Take the cuts back on its page."),
     "counts": ("you said that it counts", "Undo it on its page."),
@@ -148,10 +174,12 @@ def why(
     *,
     first: int = 0,
     settings: Settings | None = None,
+    since: datetime | None = None,
 ) -> Why:
     """A number over the counted activities of a selection, with a page of its rows from `first` on, and all that is near it.
 
     `settings`: where what is made of tracks lies, whether services stand beside it, and whether what Strava's API told is kept.
+    `since`: what moved it since then is told, too.
     """
     asked = _Question(connection, athlete_id, declared, selection, settings)
     sums = rows_by(connection, f"{_SUMS} FROM ({asked.counted}) WHERE value IS NOT NULL", asked.values)[0]
@@ -181,6 +209,7 @@ def why(
         _shown(asked) if services.get(STRAVA) else None,
         _sources(asked) if is_said and selection.activity else {},
         loads[0] if loads else None,
+        _since(asked, since) if since and is_said and selection.wanted.keys() <= {*_PERIOD, "sport"} else None,
         statement_of(declared, selection, athlete_id),
     )
 
@@ -347,9 +376,29 @@ def _shown(asked: _Question) -> Values | None:
     if selection.first_on not in spans or not is_open or selection.activity:
         return None
     span = f"{spans[selection.first_on]}_{selection.sport}_totals"
-    text = _sql("why_shown").format(key=key, span=span, said=asked.declared.said)
+    text = _sql("why_shown").format(key=key, span=span, said=asked.declared.said, strava=STRAVA)
     values = {"athlete_id": asked.athlete_id, "sport": selection.sport, "first_on": selection.first_on}
     return next(iter(rows_by(asked.connection, text, values)), None)
+
+
+def _since(asked: _Question, since: datetime) -> Since | None:
+    """What moved the number since a moment; None where no publish has left anything."""
+    files = contribution_files(Lake(asked.settings.data_dir)) if asked.settings else []
+    if not files:
+        return None
+    ends = "coalesce(max(published_at) FILTER (published_at < $since), min(published_at)) AS at"
+    known = rows_by(asked.connection, f"SELECT {ends} FROM read_parquet($files)", {"since": since, "files": files})
+    values = {**asked.values, "at": known[0]["at"], "contributions": files}
+    selected = [CONDITIONS[name].format(f"${name}") for name in asked.selection.wanted]
+
+    def then(columns: str) -> str:
+        return _sql("why_then").format(columns=columns, selected=" AND ".join(selected) or "true")
+
+    number = rows_by(asked.connection, then(f"{asked.declared.total} AS number"), values)[0]["number"]
+    kept = then(f"activity_id, on_day, sport_type, {asked.declared.value} AS value")
+    rows = rows_by(asked.connection, _sql("why_since").format(counted=asked.counted, then=kept), values)
+    reasons = _by_reason(rows, lambda row: row["difference"])
+    return Since(values["at"], number, dict(sorted(reasons.items(), key=lambda each: -abs(each[1].value))))
 
 
 def _sources(asked: _Question) -> dict[int, dict[str, Any]]:

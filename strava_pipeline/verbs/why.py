@@ -37,6 +37,9 @@ def why(
     tag: Annotated[str | None, typer.Option(help="With this tag.")] = None,
     commute: Annotated[bool | None, typer.Option("--commute/--no-commute", help="Commutes only; or without.")] = None,
     activity: Annotated[int | None, typer.Option(help="Of this activity alone: what each source says of it.")] = None,
+    since: Annotated[
+        datetime | None, typer.Option(formats=_DAY, metavar="DAY", help="Say what moved it since this local day.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Why a number is what it is: what counts, what doesn't and why, and what each service has instead."""
@@ -67,7 +70,8 @@ def why(
             first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
         asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute, activity=activity)
         selection = up_to_a_day(known_choices(connection, asked), declared, today)
-        found = why_number(connection, athlete.id, declared, selection, settings=settings)
+        begins = since.replace(tzinfo=athlete.clock(settings.timezone)) if since else None
+        found = why_number(connection, athlete.id, declared, selection, settings=settings, since=begins)
     if as_json:
         echo_json(found)
     else:
@@ -103,6 +107,11 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
             for part in each.reasons.values()
         ]
         + [{"service": source, "number": "no longer known"} for source, each in found.services.items() if each is None],
+        "then": {"published": found.since.published_at, "number": text(found.since.number)} if found.since else None,
+        "moved": [
+            {"by": text(each.value), "": each.activities, "reason": REASONS[each.reason][0]}
+            for each in (found.since.reasons.values() if found.since else ())
+        ],
         "shown by Strava": text(found.shown["value"]) if found.shown else None,
         "sources": [
             {"source": row["source"], "value": text(row["value"]), "": REASONS[row["leads"]][0] if row["leads"] else ""}

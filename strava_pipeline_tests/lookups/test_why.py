@@ -5,7 +5,8 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -403,3 +404,51 @@ def test_what_strava_itself_shows_stands_beside_what_it_told(new_lake: NewLake, 
     with reading(lake) as connection:
         settings = Settings.model_validate({"STRAVA_DATA_DIR": lake.data_dir, "STRAVA_API_KEEP_DAYS": 7})
         assert why(connection, ME, NUMBERS["distance"], ever, settings=settings).shown is None
+
+
+def test_what_moved_a_number_since_a_publish_adds_up_to_the_difference(new_lake: NewLake, tmp_path: Path) -> None:
+    at = datetime(2025, 9, 1, 12, tzinfo=UTC)
+    lake = replace(new_lake(tmp_path / "data"), clock=lambda: at)
+    told = {"ingestion_ts": AT, "edited_at": AT}
+    put(lake, [{**row, **told} for row in ROWS_2025])
+    put_matches(lake)
+    publish(lake)
+    for day, change in (
+        (2, say(2, distance=31_000.0)),
+        (3, run("UPDATE activities_all SET distance = 26000, edited_at = edited_at + INTERVAL 1 DAY WHERE id = 6")),
+        (4, say(-3, counts=False)),
+        (5, run(SPLIT)),
+        (6, say(16, sport_type="Ride")),
+    ):
+        change(lake)
+        publish(replace(lake, clock=lambda day=day: at + timedelta(days=day)))
+    put(lake, [{**activity(30, "2025-08-08T08:00", distance=2_500.0), **{name: AT + timedelta(9) for name in told}}])
+    publish(replace(lake, clock=lambda: at + timedelta(days=9)))
+    settings = Settings.model_validate({"STRAVA_DATA_DIR": lake.data_dir})
+
+    def moved(name: str, days: int, selection: Selection = RIDES) -> dict[str, tuple[int, float]]:
+        with reading(lake) as connection:
+            found = why(
+                connection, ME, NUMBERS[name], selection, settings=settings, since=at + timedelta(days=days, hours=1)
+            )
+        assert found.since is not None
+        parts = sum(each.value for each in found.since.reasons.values())
+        assert (found.number or 0) - (found.since.number or 0) == pytest.approx(parts)
+        assert len(json.dumps(found.since.reasons, default=str)) > 1
+        return by_reason(found.since.reasons)
+
+    everything = {"said": (2, 61_000), "counts_now": (2, 80_000), "counts_no_more": (1, -5_000), "came": (1, 2_500)}
+    assert moved("distance", 1) == everything | {"edited": (1, 1_000)}
+    assert moved("distance", -99) == moved("distance", 1), "the first publish that is known"
+    assert moved("distance", 4) == {"counts_now": (2, 80_000), "said": (1, 60_000), "came": (1, 2_500)}, (
+        "before that day"
+    )
+    assert moved("activities", 1)["counts_no_more"] == (1, -1)
+    assert moved("distance", 7, Selection(activity=30)) == {"came": (1, 2_500)}
+    assert moved("distance", 10) == {}
+    with reading(lake) as connection:
+        for name, selection in (("load", RIDES), ("distance", Selection(tag="x"))):
+            assert why(connection, ME, NUMBERS[name], selection, settings=settings, since=at).since is None
+    shutil.rmtree(lake.contributions)
+    with reading(lake) as connection:
+        assert why(connection, ME, NUMBERS["distance"], RIDES, settings=settings, since=at).since is None

@@ -20,6 +20,7 @@ from strava_pipeline.core.errors import NothingPublishedError, PipelineError, Un
 from strava_pipeline.core.numbers import Numbers, sentence
 from strava_pipeline.lake.files import copy_file, sync_folder
 from strava_pipeline.lake.gold.activity_list import sync_list
+from strava_pipeline.lake.gold.contributions import note_contributions
 from strava_pipeline.lake.gold.measured import content_state, sync_measures
 from strava_pipeline.lake.gold.notes import is_noted
 from strava_pipeline.lake.gold.readers import let_read, share
@@ -161,6 +162,7 @@ def _prepare(
     if is_noted(connection, REBUILDING) or is_same:
         return False
     refuse(connection)
+    note_contributions(connection, lake, lake.clock() if lake.clock else datetime.now(UTC))
     connection.execute("CHECKPOINT")
     return True
 

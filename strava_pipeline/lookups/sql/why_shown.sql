@@ -11,7 +11,7 @@ parts AS (
     FROM activity_sources AS said
     CROSS JOIN shown
     JOIN sport_groups ON sport_groups.sport_type = coalesce(said.sport_type, said.type)
-    WHERE said.source = 'strava' AND said.deleted_at IS NULL AND coalesce(said.athlete_id, $athlete_id) = $athlete_id
+    WHERE said.source = '{strava}' AND said.deleted_at IS NULL AND coalesce(said.athlete_id, $athlete_id) = $athlete_id
       AND sport_group = $sport
       AND said.start_date_local >= coalesce($first_on, TIMESTAMP '0001-01-01')
 )

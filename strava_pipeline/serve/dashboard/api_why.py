@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
@@ -12,7 +13,7 @@ from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumb
 from strava_pipeline.lookups.activity_list import Selection
 from strava_pipeline.lookups.bests import Owner
 from strava_pipeline.lookups.why import Why, up_to_a_day, why
-from strava_pipeline.serve.dashboard.answers import Digits, Row, Rows, json_answer, only_known_parameters, shape
+from strava_pipeline.serve.dashboard.answers import Day, Digits, Row, Rows, json_answer, only_known_parameters, shape
 from strava_pipeline.serve.dashboard.document import problems
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import Asked, AskedList, known_selection
@@ -38,11 +39,15 @@ _WHY = shape(
     shown=Row | None,
     sources=Rows,
     method=Row | None,
+    since=Row | None,
     statement=str,
 )
 First = Annotated[
     int, Query(ge=0, le=10_000_000, description="place of the first row, `next` of the page before"), Digits
 ]
+
+
+Since = Annotated[Day | None, Query(description="the local day since when to say what moved it")]
 
 
 def _declared(number: str) -> DeclaredNumber:
@@ -70,12 +75,19 @@ Declared = Annotated[DeclaredNumber, Depends(_declared)]
 
 
 def _explained(
-    site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
+    site: CurrentSite,
+    snapshot: Snapshot,
+    owner: CurrentOwner,
+    declared: Declared,
+    asked: AskedList,
+    first: First = 0,
+    since: Since = None,
 ) -> Why:
     """A number of the activities that a list with the same parameters has. Raises ProblemError."""
     selection = of(asked, snapshot, declared, owner)
     with tracks_or_problem():
-        return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings)
+        begins = datetime.combine(since, time(), owner.athlete.clock(site.settings.timezone)) if since else None
+        return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings, since=begins)
 
 
 Explained = Annotated[Why, Depends(_explained)]

@@ -1,5 +1,6 @@
 """*Why this number?*: what counts, what doesn't, and what each service has instead. Values are those of `/api/why/NUMBER`."""
 
+from datetime import timedelta
 from itertools import chain
 
 from fastapi import APIRouter, Request
@@ -42,5 +43,13 @@ def number(
     request: Request, found: Explained, owner: CurrentOwner, declared: Declared, asked: AskedList, first: First = 0
 ) -> HTMLResponse:
     """A number with everything behind it."""
-    values = {"found": found, "number": declared, "asked": asked, "reasons": REASONS, "begins": first}
+    ago = {f"{days} days": str(owner.today - timedelta(days)) for days in (7, 30, 365)}
+    values = {
+        "ago": ago if declared.said else {},
+        "found": found,
+        "number": declared,
+        "asked": asked,
+        "reasons": REASONS,
+        "begins": first,
+    }
     return render(request, "why.html", {**values, "today": owner.today})
