@@ -59,6 +59,7 @@ class Lake:
     details = _Below("bronze/activity_details")
     streams = _Below("bronze/activity_streams")
     athlete = _Below("bronze/athlete")
+    stats = _Below("bronze/athlete/stats")  # the athlete's totals as Strava shows them
     gear = _Below("bronze/gear")
     # results computed from trips, a folder per table: the source may delete its trips, and holds no results
     trips = _Below("trips")

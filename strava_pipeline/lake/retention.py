@@ -91,7 +91,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
 def _delete_leftovers(lake: Lake) -> None:
     """Delete leftovers of dead processes and set-aside files that bronze makes again: no other step checks these."""
     sweep_unfinished(lake.data_dir)
-    for folder in (lake.staging, lake.copy_scratch, lake.contributions):
+    for folder in (lake.staging, lake.copy_scratch, lake.contributions, lake.stats):
         shutil.rmtree(folder, ignore_errors=True)
     set_aside = [lake.working.with_suffix(suffix) for suffix in (".old", ".damaged")]
     for left in (*set_aside, *lake.shards.rglob("*.damaged")):

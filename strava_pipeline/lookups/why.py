@@ -34,7 +34,7 @@ class Reason:
     Args:
         reason: gone, drive, waiting, twice …
         activities: how many.
-        value: what they would contribute, or contribute more than a service says, as far as it is known.
+        value: what they would contribute, or contribute more than a service says, as far as it is known; 0 of a best.
         rows: by id, the newest of them, or those with the greatest differences.
     """
 
@@ -203,7 +203,7 @@ def why(
         sums["joined"],
         _by_id(rows[:ROWS]),
         first + ROWS if len(rows) > ROWS else None,
-        _by_reason(asked.excluded(), lambda row: row["value"] or 0),
+        _by_reason(asked.excluded(), lambda row: (not declared.reached and row["value"]) or 0),
         _changed(asked) if is_said else {},
         services,
         _shown(asked) if services.get(STRAVA) else None,
@@ -367,7 +367,9 @@ def _services(asked: _Question) -> dict[str, ServiceNumber | None]:
 def _shown(asked: _Question) -> Values | None:
     """What Strava shows, where it shows that: it has totals of three sports and spans."""
     selection, key = asked.selection, asked.declared.shown
-    received = asked.connection.execute("SELECT max(stats_at) FROM athlete").fetchone()
+    received = asked.connection.execute(
+        "SELECT max(stats_at) FROM athlete WHERE athlete_id = $id", {"id": asked.athlete_id}
+    ).fetchone()
     if not key or selection.sport not in ("ride", "run", "swim") or not received or received[0] is None:
         return None
     day = received[0].date()

@@ -15,6 +15,7 @@ from strava_pipeline.core.errors import (
     BudgetExhaustedError,
     CallCapReachedError,
     GoneError,
+    NeedsLoginError,
     RefusedError,
     TransientError,
 )
@@ -31,7 +32,7 @@ from strava_pipeline.lake.bronze.answers import (
     land_gear,
     land_stats,
     newest_athlete,
-    newest_stats,
+    stats_asked_at,
     stats_folder,
 )
 from strava_pipeline.lake.bronze.landing import require_writable
@@ -142,7 +143,8 @@ def pull_details(
     client = source.client_for(config)
     calls = client.calls
 
-    if scope.refresh_calls and _fetch_stats(run, source):
+    stats_of = _stats_due(run, source) if scope.refresh_calls else None
+    if stats_of is not None and scope.refresh_calls:
         scope = replace(scope, refresh_calls=scope.refresh_calls - 1)
     wanted = select_details(run.lake, years, scope, run.now())
     total = len(wanted.due) + len(wanted.refresh)
@@ -151,6 +153,8 @@ def pull_details(
         if scope.refresh_calls is None:
             fetch_by_year(run, source, errand, wanted.refresh, report)
         else:
+            if stats_of is not None and report.fetched.stopped is None:
+                _fetch_stats(run, source, stats_of)
             _fetch_spare(run, source, wanted.refresh, report)
     now, left = run.now(), with_current_files(run.lake, wanted.due + wanted.refresh)
     report.missing = sum(candidate.is_due and not candidate.is_resting(now) for candidate in left)
@@ -161,28 +165,36 @@ def pull_details(
     return report
 
 
-def _fetch_stats(run: RunContext, source: BudgetedSource) -> bool:
-    """Fetch the totals that Strava shows, at most once in STATS_REST, and merge them. Whether a call was spent on it.
+def _stats_due(run: RunContext, source: BudgetedSource) -> int | None:
+    """The athlete whose totals at Strava are to be asked for, at most once in STATS_REST, whatever was answered.
 
-    They stand beside this program's own numbers, and are not asked for where what the API told is not kept that long.
+    None also where what the API told is not kept that long.
     """
-    athlete, (at, _) = newest_athlete(run.lake), newest_stats(run.lake)
-    rested = at is None or run.now() - at >= STATS_REST
-    if athlete is None or not rested or source.settings.api_keep_days:
-        return False
-    client = source.client_for()
-    require_writable(run.lake, stats_folder(run.lake))
+    athlete = newest_athlete(run.lake)
+    if athlete is None or source.settings.api_keep_days:
+        return None
+    athlete_id = int(athlete[1]["id"])
+    asked_at = stats_asked_at(run.lake, athlete_id)
+    return athlete_id if asked_at is None or run.now() - asked_at >= STATS_REST else None
+
+
+def _fetch_stats(run: RunContext, source: BudgetedSource, athlete_id: int) -> None:
+    """Fetch the totals that Strava shows of the athlete, and merge them. Nothing that is answered ends a run: they only stand
+    beside this program's own numbers.
+    """
+    client, lake = source.client_for(), run.lake
+    require_writable(lake, stats_folder(lake, athlete_id))
     try:
         with client.pacing.without_waiting(), client.landing():
-            answer = client.get_stats(athlete[1]["id"])
-            land_stats(run.lake, answer.body, answer.fetched_at)
-    except (GoneError, RefusedError) as error:
-        land_stats(run.lake, error.body, run.now(), gone=True)
-    except (BudgetExhaustedError, CallCapReachedError, TransientError):
-        return False  # the next run asks
-    with writing(run.lake) as connection:
-        merge_profile(connection, run.lake)
-    return True
+            answer = client.get_stats(athlete_id)
+            land_stats(lake, athlete_id, answer.body, answer.fetched_at)
+    except (BudgetExhaustedError, CallCapReachedError):
+        return  # the next run asks
+    except (GoneError, RefusedError, NeedsLoginError, TransientError) as error:
+        status = 404 if isinstance(error, GoneError) else getattr(error, "status", None) or 0
+        land_stats(lake, athlete_id, getattr(error, "body", b""), run.now(), failed=status)
+    with writing(lake) as connection:
+        merge_profile(connection, lake)
 
 
 STATS_REST = timedelta(days=7)

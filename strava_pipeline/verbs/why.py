@@ -85,6 +85,9 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
     def text(value: float | None) -> str:
         return declared.exact_text(value, units)
 
+    def words(reason: str) -> str:
+        return declared.lacking if reason == "lacking" and declared.lacking else REASONS[reason][0]
+
     return {
         declared.title.lower(): text(found.number),
         "what it is": found.sentence,
@@ -95,7 +98,11 @@ def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str
         ],
         **{
             title: [
-                {"": each.activities, "reason": REASONS[each.reason][0], "value": text(each.value)}
+                {
+                    "": each.activities,
+                    "reason": words(each.reason),
+                    "value": "" if declared.reached else text(each.value),
+                }
                 for each in reasons.values()
             ]
             for title, reasons in (("not counted", found.excluded), ("changed", found.changed))

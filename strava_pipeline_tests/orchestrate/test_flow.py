@@ -142,10 +142,18 @@ def test_the_totals_that_strava_shows_are_asked_for_once_a_week_out_of_the_same_
     assert shown["all_ride_totals"]["count"] == len(rides) > 0
     assert shown["all_ride_totals"]["distance"] == pytest.approx(sum(row["distance"] for row in rides))
     assert asked(6) == {DETAIL: 3}
-    rig.fault("/athletes/", "status", status=404, times=1)
-    assert asked(1) == {STATS: 1, DETAIL: 2}
+    for status, told in ((500, True), (401, True), (302, True), (404, False)):
+        rig.fault("/athletes/", "status", status=status, times=1)
+        assert asked(7) == {STATS: 1, DETAIL: 2}, "what is refused ends no run"
+        assert (rig.one("SELECT stats FROM athlete") is not None) is told, "but for a 404 the totals stand as they were"
     assert asked(1) == {DETAIL: 3}, "what is refused is not asked for each day"
-    assert rig.one("SELECT stats FROM athlete") is None, "what Strava no longer shows"
+    rig.add("2026-03-01T08:00:00Z")
+    rig.control("clock", advance=7 * 86_400)
+    rig.calls()
+    rig.do("flow", bronze_activities={"max_calls": 3}, bronze_activity_details={"max_calls": 3})
+    assert rig.calls()["by_endpoint"] == {LISTING: 2, DETAIL: 1}, "what is due comes first"
+    land_athlete(rig.lake, b'{"id": 5}', NOW + timedelta(days=400))
+    assert asked(1) == {STATS: 1, DETAIL: 2}, "another athlete has totals of their own"
 
 
 def test_kudos_follow_in_both_tables_without_a_detail_call(rig: Rig) -> None:

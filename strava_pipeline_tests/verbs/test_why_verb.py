@@ -36,7 +36,7 @@ def test_why_says_what_counts_and_how_services_differ(lake: Lake, type_in: Type)
 
 def test_a_misspelt_number_sport_or_day_is_a_sentence(lake: Lake, type_in: Type) -> None:
     for words, said in (
-        (("distanc",), "distance, time, climb"),
+        (("distanc",), "schema why"),
         (("distance", "--sport", "bike"), "no activity has it"),
         (("distance", "--gear", "strava:b7"), "no activity has it"),
         (("distance", "--from", "2025"), "%Y-%m-%d"),

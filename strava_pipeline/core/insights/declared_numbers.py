@@ -262,7 +262,8 @@ def _bests() -> Iterator[DeclaredNumber]:
     for record in DISTANCES:
         sentence = (
             "The least time from start to end over the distance: Strava’s best effort, a stretch of the track, or splits. "
-            "It is no record where the device alone tells the distance, nor in a virtual world."
+            "It is no record where the device alone tells the distance, nor in a virtual world. ≤ marks the time over a "
+            "greater distance."
         )
         yield _record(record, "clock", "s", sentence, "<=")
     for seconds in DURATIONS:
@@ -277,7 +278,8 @@ def _bests() -> Iterator[DeclaredNumber]:
             "it has no track with a power meter, or is shorter",
             joined=f"SELECT activity_id, watts FROM activity_power WHERE seconds = {seconds}",
             reached=">=",
-            lacks="(SELECT 'dismissed' FROM dismissed_bests WHERE activity_id = near.id)",
+            lacks="(SELECT any_value('dismissed') FROM dismissed_bests JOIN track_bests USING (activity_id) "
+            f"WHERE activity_id = near.id AND measure = 'watts' AND width = {seconds})",
         )
 
 
@@ -295,7 +297,7 @@ def _record(record: str, measure: str, unit: str, sentence: str, reached: Litera
         joined="SELECT activity_id, value AS best FROM activity_bests "
         f"WHERE record = '{record}' AND counts AND on_day IS NOT NULL",
         reached=reached,
-        lacks=f"(SELECT {kept} FROM activity_bests WHERE record = '{record}' AND activity_id = near.id)",
+        lacks=f"(SELECT {kept} FROM activity_bests WHERE record = '{record}' AND on_day IS NOT NULL AND activity_id = near.id)",
     )
 
 
@@ -341,9 +343,9 @@ def by_sentence() -> dict[str, list[DeclaredNumber]]:
 
 
 def number_named(name: str) -> DeclaredNumber:
-    """The number of a name. Raises MisuseError, which names all."""
+    """The number of a name. Raises MisuseError, which says where all are."""
     if name not in NUMBERS:
-        raise MisuseError(f"No number is called {name!r}. These are: {', '.join(NUMBERS)}.")
+        raise MisuseError(f"No number is called {name!r}. `strava-pipeline schema why` lists them all.")
     return NUMBERS[name]
 
 

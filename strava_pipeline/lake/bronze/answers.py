@@ -263,19 +263,26 @@ def land_gear(lake: Lake, gear_id: str, body: bytes, at: datetime, *, gone: bool
     land_file(lake, gear_folder(lake, gear_id), _GONE if gone else _GOOD, body, at)
 
 
-def stats_folder(lake: Lake) -> Path:
-    """The folder of the athlete's totals as Strava shows them."""
-    return lake.athlete / "stats"
+def stats_folder(lake: Lake, athlete_id: int) -> Path:
+    """The folder of an athlete's totals as Strava shows them."""
+    return lake.stats / str(athlete_id)
 
 
-def land_stats(lake: Lake, body: bytes, at: datetime, *, gone: bool = False) -> None:
-    """Put the athlete's totals on disk; `gone`: they were refused."""
-    land_file(lake, stats_folder(lake), _GONE if gone else _GOOD, body, at)
+def land_stats(lake: Lake, athlete_id: int, body: bytes, at: datetime, *, failed: int | None = None) -> None:
+    """Put the athlete's totals on disk; `failed`: the status of another answer, 404 if Strava no longer shows them."""
+    land_file(lake, stats_folder(lake, athlete_id), _GOOD if failed is None else f".failed-{failed}.gz", body, at)
 
 
-def newest_stats(lake: Lake) -> tuple[datetime | None, dict[str, Any] | None]:
-    """When the totals were last asked for, and what came; None: they were refused."""
-    return _newest(lake, stats_folder(lake))
+def newest_stats(lake: Lake, athlete_id: int) -> tuple[datetime | None, dict[str, Any] | None]:
+    """When the totals came, and what they are; None: Strava no longer shows them."""
+    return _newest(lake, stats_folder(lake, athlete_id))
+
+
+def stats_asked_at(lake: Lake, athlete_id: int) -> datetime | None:
+    """When the totals were last asked for, whatever came."""
+    folder = stats_folder(lake, athlete_id)
+    names = [path.name.partition(".failed-")[0].removesuffix(_GOOD) for path in folder.glob("*.gz")]
+    return max((parse_file_stem(name)[0] for name in names), default=None)
 
 
 def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:

@@ -158,7 +158,7 @@ def merge_profile(connection: Connection, lake: Lake) -> MergeReport:
     athlete = newest_athlete(lake)
     athlete_id = None
     if athlete is not None:
-        stats_at, stats = newest_stats(lake)
+        stats_at, stats = newest_stats(lake, athlete[1]["id"])
         rows = typed_rows([{**athlete[1], "stats": stats}], ATHLETE)
         athlete_id = rows.values["athlete_id"][0]
         rows.values.update({"source": [STRAVA], "fetched_at": [athlete[0]], "stats_at": [stats_at if stats else None]})

@@ -25,4 +25,4 @@ SELECT
     any_value(shown.value) - (told - hidden - later) AS unexplained
 FROM shown
 LEFT JOIN parts ON true
-HAVING any_value(shown.value) IS NOT NULL
+HAVING isfinite(any_value(shown.value))

@@ -53,7 +53,7 @@ Since = Annotated[Day | None, Query(description="the local day since when to say
 def _declared(number: str) -> DeclaredNumber:
     """The number of an address. Raises ProblemError."""
     if number not in NUMBERS:
-        raise ProblemError(404, f"No number is called that. These are: {', '.join(NUMBERS)}.")
+        raise ProblemError(404, "No number is called that. /why and /api/why list them all.")
     return NUMBERS[number]
 
 

@@ -12,6 +12,7 @@ from strava_pipeline.lookups.why import REASONS, contributions
 from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of, tracks_or_problem
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList
+from strava_pipeline.serve.dashboard.problems import ProblemError
 from strava_pipeline.serve.dashboard.rendering import render
 from strava_pipeline.serve.dashboard.site import CurrentOwner, CurrentSite, Snapshot
 
@@ -29,6 +30,10 @@ def rows_csv(
     site: CurrentSite, snapshot: Snapshot, owner: CurrentOwner, declared: Declared, asked: AskedList, reason: str = ""
 ) -> StreamingResponse:
     """All that counts, each with what it contributes; or with a reason, all that does not count for it."""
+    if reason and reason not in REASONS:
+        raise ProblemError(
+            400, "No reason is called that. The number's answer of /api/why has those of what does not count."
+        )
     selection = of(asked, snapshot, declared, owner)
     found = contributions(snapshot, owner.athlete.id, declared, selection, reason=reason, settings=site.settings)
     with tracks_or_problem():

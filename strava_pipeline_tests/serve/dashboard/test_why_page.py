@@ -97,7 +97,7 @@ def test_a_page_says_why_two_services_differ(site: TestClient) -> None:
 
 def test_bad_addresses_are_sentences(site: TestClient) -> None:
     for path, status, said in (
-        ("/api/why/'; DROP TABLE activities", 404, "distance, time, climb"),
+        ("/api/why/'; DROP TABLE activities", 404, "/api/why list them all"),
         ("/api/why/distance?sport='; DROP TABLE activities", 400, "no activity has it"),
         ("/api/why/distance?from=2025", 400, "2026-10-31"),
         ("/api/why/distance?first=-1", 400, "first"),
