@@ -44,7 +44,6 @@ def why(
 ) -> None:
     """Why a number is what it is: what counts, what doesn't and why, and what each service has instead."""
     from strava_pipeline.core.insights.declared_numbers import number_named
-    from strava_pipeline.core.insights.pacing import latest_day
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.gold.insights import athlete_of
     from strava_pipeline.lake.gold.publish import insights_snapshot
@@ -64,10 +63,7 @@ def why(
             show({}, as_json=as_json, nothing="There is no activity yet.")
             return
         today = athlete.today(now, settings.timezone)
-        first_on, last_on = (day.date() if day else None for day in (first, last))
-        if year is not None:
-            latest = latest_day(today)
-            first_on, last_on = date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest))
+        first_on, last_on = _days(first, last, year, today)
         asked = Selection(first_on, last_on, sport=sport, gear=gear, tag=tag, commute=commute, activity=activity)
         selection = up_to_a_day(known_choices(connection, asked), declared, today)
         begins = since.replace(tzinfo=athlete.clock(settings.timezone)) if since else None
@@ -78,9 +74,20 @@ def why(
         show(_shown(found, declared, athlete.units), most=20)
 
 
+def _days(
+    first: datetime | None, last: datetime | None, year: int | None, today: date
+) -> tuple[date | None, date | None]:
+    """The asked local days, of a year up to the latest one that may have an activity."""
+    from strava_pipeline.core.insights.pacing import latest_day
+
+    if year is None:
+        return first and first.date(), last and last.date()
+    return date(year, 1, 1), max(date(year, 1, 1), min(date(year, 12, 31), latest_day(today)))
+
+
 def _shown(found: "Why", declared: "DeclaredNumber", units: "Units") -> dict[str, Any]:
     """The answer for a person: no list of all that counts, which the page and --json have."""
-    from strava_pipeline.lookups.why import REASONS
+    from strava_pipeline.lookups.reasons import REASONS
 
     def text(value: float | None) -> str:
         return declared.exact_text(value, units)

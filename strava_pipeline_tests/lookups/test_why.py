@@ -24,7 +24,8 @@ from strava_pipeline.lake.gold.publish import publish, snapshot
 from strava_pipeline.lake.gold.warehouse import Connection, mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lookups.activity_list import Selection, activity_page
-from strava_pipeline.lookups.why import REASONS, ROWS, Why, contributions, why
+from strava_pipeline.lookups.reasons import REASONS
+from strava_pipeline.lookups.why import ROWS, Why, contributions, why
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.lake.insight_rows import ME, Row, activity, many, put
 

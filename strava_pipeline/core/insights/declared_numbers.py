@@ -39,7 +39,7 @@ class DeclaredNumber:
         joined: SQL of what is known of activities, by `activity_id`, beyond `counted_activities`. `chosen` are the
             rows that the number is of; `$files` the Parquet that is made of tracks.
         reached: of a best: a row counts where its value is at least, or at most, the number. Else all count.
-        lacks: SQL of the reason (`REASONS` of lookups/why.py) why the activity `near.id` has no value; NULL: `lacking`.
+        lacks: SQL of the reason (`REASONS` of lookups/reasons.py) why the activity `near.id` has no value; NULL: `lacking`.
         shown: its name among the totals that Strava shows of an athlete (`stats` of the table `athlete`).
     """
 

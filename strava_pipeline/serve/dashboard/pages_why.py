@@ -8,7 +8,8 @@ from starlette.responses import HTMLResponse, StreamingResponse
 
 from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.insights.declared_numbers import by_sentence
-from strava_pipeline.lookups.why import REASONS, contributions
+from strava_pipeline.lookups.reasons import REASONS
+from strava_pipeline.lookups.why import contributions
 from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of, tracks_or_problem
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList

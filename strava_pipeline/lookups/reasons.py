@@ -1,0 +1,51 @@
+"""Why an activity does not count, moved a number, or makes the difference to a service: in words, for every face."""
+
+from collections.abc import Mapping
+
+REASONS: Mapping[str, tuple[str, str]] = {
+    "deleted": ("you deleted it here", "Take the deletion back: `strava-pipeline corrections undo ID`."),
+    "gone": ("it is gone from its service", "What a service deleted comes back only from there."),
+    "lacking": ("it has no value", "Correct it on its page: type in what is missing."),
+    "left_out": ("you said that it does not count", "Let it count: on its page, below Correct."),
+    "rule": (
+        "a rule of yours leaves it out",
+        "Change the rule, which `strava-pipeline rules check` names, or let it count on its page.",
+    ),
+    "part": ("it is a leg of an activity that counts as a whole", "Split the two: `strava-pipeline matches split`."),
+    "waiting": ("it may be one with another that counts", "Say whether it is: `strava-pipeline matches list`."),
+    "drive": ("it is a drive, or its service says that it is no activity", "Correct its sport on its page."),
+    "impossible": (
+        "it can’t be: its day, distance or speed is impossible",
+        "Correct its distance or time on its page.",
+    ),
+    "sport": ("it is of another sport", "Correct its sport on its page."),
+    "gear": ("it has other gear, or none", "Correct its gear on its page."),
+    "tag": ("it does not have the tag", "Add the tag on its page."),
+    "commute": ("it is marked otherwise as a commute", "Correct that on its page."),
+    "filter": ("another filter leaves it out", "Take the filter out of the address."),
+    "less": ("what counts is better", ""),
+    "dismissed": ("you said that it holds no best", "Let it hold one again: `strava-pipeline bests --restore ID`."),
+    "apart": ("it is virtual, or the device alone tells its distance", ""),
+    "came": ("it came since then", ""),
+    "joined": ("it is one with another now", "Say that they are two: `strava-pipeline matches split`."),
+    "counts_no_more": ("it counts no more, by a word, a rule, a pair or its sport", "Its page says why."),
+    "counts_now": ("it counts now, and did not then", "Its page says why."),
+    "version": ("a new version of this program reads it otherwise", ""),
+    "edited": ("it was edited at a service", "Its page has its history."),
+    "said": ("you or a rule of yours corrected it", "Undo it on its page."),
+    "measured": ("its track or another recording of it was read", ""),
+    "corrected": ("you corrected it", "Undo it on its page."),
+    "cut": ("you cut its track", "Take the cuts back on its page."),
+    "counts": ("you said that it counts", "Undo it on its page."),
+    "own_sport": ("you corrected its sport", "Undo it on its page."),
+    "ruled_sport": ("a rule of yours gave it this sport", "`strava-pipeline rules check` names the rule."),
+    "first": ("the first source in the order of priority that has a value leads", ""),
+    "computed": ("no source says it, or what can’t be: it is computed of the track", ""),
+    "only_here": ("only here; the service told nothing of it: it lacks it, or hides it from programs", ""),
+    "only_there": ("only there; here it is in no total", ""),
+    "twice": ("more than once there", ""),
+    "another_day": ("on another day or in another year there", ""),
+    "another_sport": ("of another sport there", ""),
+    "field": ("another value there", ""),
+}
+"""What each reason says of an activity, and what would change it."""
