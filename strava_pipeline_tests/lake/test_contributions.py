@@ -13,9 +13,9 @@ from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.gold.contributions import contribution_files
 from strava_pipeline.lake.gold.corrections import CorrectionDecision
 from strava_pipeline.lake.gold.publish import publish
-from strava_pipeline.lake.gold.warehouse import mark_changed, writing
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
+from strava_pipeline_tests.lookups.test_why import run
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=20)
@@ -29,16 +29,6 @@ def rows(lake: Lake) -> list[tuple[Any, ...]]:
     columns = "published_at::DATE - DATE '2026-11-01' AS day, activity_id, counts, distance_m, reason"
     query = f"SELECT {columns} FROM read_parquet({contribution_files(lake)}) ORDER BY ALL"
     return duckdb.connect().execute(query).fetchall()
-
-
-def run(*statements: str) -> Callable[[Lake], None]:
-    def change(lake: Lake) -> None:
-        with writing(lake) as connection:
-            for each in statements:
-                connection.execute(each)
-            mark_changed(connection)
-
-    return change
 
 
 def say(**words: Any) -> Callable[[Lake], None]:
