@@ -18,6 +18,7 @@ from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.files import sweep_unfinished
+from strava_pipeline.lake.gold.contributions import forget_contributions
 from strava_pipeline.lake.gold.expired import held_years_of, landed_before, remove_expired
 from strava_pipeline.lake.gold.notes import DUE, MADE, note, noted, unmark
 from strava_pipeline.lake.gold.publish import published_at
@@ -91,8 +92,11 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
 def _delete_leftovers(lake: Lake) -> None:
     """Delete leftovers of dead processes and set-aside files that bronze makes again: no other step checks these."""
     sweep_unfinished(lake.data_dir)
-    for folder in (lake.staging, lake.copy_scratch, lake.contributions, lake.stats):
+    for folder in (lake.staging, lake.copy_scratch):
         shutil.rmtree(folder, ignore_errors=True)
+    forget_contributions(lake)
+    if lake.stats.is_dir():
+        shutil.rmtree(lake.stats)
     set_aside = [lake.working.with_suffix(suffix) for suffix in (".old", ".damaged")]
     for left in (*set_aside, *lake.shards.rglob("*.damaged")):
         left.unlink(missing_ok=True)

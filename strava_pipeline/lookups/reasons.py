@@ -26,6 +26,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "less": ("what counts is better", ""),
     "dismissed": ("you said that it holds no best", "Let it hold one again: `strava-pipeline bests --restore ID`."),
     "apart": ("it is virtual, or the device alone tells its distance", ""),
+    "undone": ("its import was undone", "Import it again."),
     "came": ("it came since then", ""),
     "joined": ("it is one with another now", "Say that they are two: `strava-pipeline matches split`."),
     "counts_no_more": ("it counts no more, by a word, a rule, a pair or its sport", "Its page says why."),

@@ -9,6 +9,8 @@ from datetime import date, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
+import duckdb
+
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
 from strava_pipeline.core.sources import FILE, STRAVA
@@ -16,6 +18,7 @@ from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
 from strava_pipeline.core.tables import VALUE_SECONDS
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.lake.gold.contributions import contribution_files
+from strava_pipeline.lake.gold.sessions import is_of_a_file
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import literal, sql
@@ -336,23 +339,33 @@ def _shown(asked: _Question) -> Values | None:
 
 
 def _since(asked: _Question, since: datetime) -> Since | None:
-    """What moved the number since a moment; None where no publish has left anything."""
+    """What moved the number since a moment; None where no publish has left anything that can be read."""
     files = contribution_files(Lake(asked.settings.data_dir)) if asked.settings else []
     if not files:
         return None
-    ends = "coalesce(max(published_at) FILTER (published_at < $since), min(published_at)) AS at"
-    known = rows_by(asked.connection, f"SELECT {ends} FROM read_parquet($files)", {"since": since, "files": files})
-    values = {**asked.values, "at": known[0]["at"], "contributions": files}
     selected = [CONDITIONS[name].format(f"${name}") for name in asked.selection.wanted]
 
     def then(columns: str) -> str:
         return _sql("why_then").format(columns=columns, selected=" AND ".join(selected) or "true")
 
-    number = rows_by(asked.connection, then(f"{asked.declared.total} AS number"), values)[0]["number"]
-    kept = then(f"activity_id, on_day, sport_type, {asked.declared.value} AS value")
-    rows = rows_by(asked.connection, _sql("why_since").format(counted=asked.counted, then=kept), values)
+    try:
+        ((publish, at),) = asked.connection.execute(_COMPARED, {"since": since, "files": files}).fetchall()
+        values = {**asked.values, "at": publish, "contributions": files}
+        number = rows_by(asked.connection, then(f"{asked.declared.total} AS number"), values)[0]["number"]
+        kept = then(f"activity_id, on_day, sport_type, {asked.declared.value} AS value")
+        rows = rows_by(asked.connection, _sql("why_since").format(counted=asked.counted, then=kept), values)
+    except duckdb.Error as error:
+        if not is_of_a_file(error):
+            raise
+        return None  # damaged: the next publish sets it aside
     reasons = _by_reason(rows, lambda row: row["difference"])
-    return Since(values["at"], number, dict(sorted(reasons.items(), key=lambda each: -abs(each[1].value))))
+    return Since(at, number, dict(sorted(reasons.items(), key=lambda each: -abs(each[1].value))))
+
+
+_COMPARED = """SELECT publish, published_at
+FROM read_parquet($files, union_by_name = true)
+ORDER BY published_at < $since DESC, CASE WHEN published_at < $since THEN -publish ELSE publish END
+LIMIT 1"""
 
 
 def _sources(asked: _Question) -> dict[int, dict[str, Any]]:

@@ -174,7 +174,7 @@ def _stats_due(run: RunContext, source: BudgetedSource) -> int | None:
     if athlete is None or source.settings.api_keep_days:
         return None
     athlete_id = int(athlete[1]["id"])
-    asked_at = stats_asked_at(run.lake, athlete_id)
+    asked_at = stats_asked_at(run.lake, athlete_id, run.now())
     return athlete_id if asked_at is None or run.now() - asked_at >= STATS_REST else None
 
 

@@ -15,7 +15,7 @@ from strava_pipeline.lake.gold.corrections import CorrectionDecision
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.lake.insight_rows import activity, put
-from strava_pipeline_tests.lookups.test_why import run
+from strava_pipeline_tests.lookups.test_why import run, several
 
 NOW = datetime(2026, 11, 1, 12, tzinfo=UTC)
 BEFORE = NOW - timedelta(days=20)
@@ -27,7 +27,8 @@ def later(lake: Lake, days: int) -> Lake:
 
 def rows(lake: Lake) -> list[tuple[Any, ...]]:
     columns = "published_at::DATE - DATE '2026-11-01' AS day, activity_id, counts, distance_m, reason"
-    query = f"SELECT {columns} FROM read_parquet({contribution_files(lake)}) ORDER BY ALL"
+    moved = "WHERE reason <> 'unmoved' AND activity_id IS NOT NULL"
+    query = f"SELECT {columns} FROM read_parquet({contribution_files(lake)}, union_by_name = true) {moved} ORDER BY ALL"
     return duckdb.connect().execute(query).fetchall()
 
 
@@ -105,16 +106,71 @@ def test_what_counts_again_is_told_once_a_publish_and_a_new_year_has_a_file_of_i
 def test_what_a_new_version_reads_otherwise_is_told_as_its_own(
     published: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    shorter = "UPDATE activities_all SET distance = distance - 1000 WHERE id = 1"
     monkeypatch.setattr("strava_pipeline.lake.gold.contributions.version", lambda: "another")
-    run("UPDATE activities_all SET distance = 1000 WHERE id = 1")(published)
+    run(shorter)(published)
     publish(later(published, 1))
-    assert rows(published)[2:] == [(1, 1, True, 1000.0, "version")]
+    run(shorter)(published)
+    publish(later(published, 2))
+    say(distance=500.0)(published)
+    publish(later(published, 3))
+    assert rows(published)[2:] == [
+        (1, 1, True, 19_000.0, "version"),
+        (2, 1, True, 18_000.0, "measured"),
+        (3, 1, True, 500.0, "said"),
+    ]
+
+
+def test_a_reason_is_told_by_what_changed_last(published: Lake) -> None:
+    edit = "UPDATE activities_all SET {}, edited_at = edited_at + INTERVAL 1 DAY WHERE id = 1"
+    for day, change in (
+        (1, say(name="mine")),
+        (2, run(edit.format("name = 'theirs'"))),
+        (3, run("UPDATE activities_all SET distance = 1000 WHERE id = 1")),
+        (4, run(edit.format("distance = 2000"))),
+        (5, several(come, run("UPDATE activities_all SET distance = NULL WHERE id = 3"))),
+        (6, run("DELETE FROM activities_all WHERE id = 3")),
+        (7, come),
+    ):
+        change(published)
+        publish(later(published, day))
+    assert rows(published)[2:] == [
+        (3, 1, True, 1000.0, "measured"),
+        (4, 1, True, 2000.0, "edited"),
+        (5, 3, True, None, "came"),
+        (6, 3, False, None, "undone"),
+        (7, 3, True, 20_000.0, "came"),
+    ]
+
+
+@pytest.mark.parametrize("days", [-9, 4000])
+def test_a_wrong_clock_neither_repeats_rows_nor_hides_later_ones(published: Lake, days: int) -> None:
+    for day, distance in ((days, 500.0), (2, 600.0), (3, 600.0)):
+        say(distance=distance)(published)
+        publish(later(published, day))
+    found = sorted(row for row in rows(published) if row not in KNOWN)
+    assert found == sorted([(days, 1, True, 500.0, "said"), (2, 1, True, 600.0, "said")])
 
 
 @pytest.mark.parametrize("content", [b"", b"rubbish", b"PAR1PAR1"])
-def test_a_damaged_file_keeps_nobody_from_publishing_and_is_begun_again(published: Lake, content: bytes) -> None:
-    (published.contributions / "2026.parquet").write_bytes(content)
-    (published.contributions / ".2026.parquet.tmp").write_bytes(b"x")
+def test_a_damaged_file_keeps_nobody_from_publishing_and_is_set_aside_alone(published: Lake, content: bytes) -> None:
+    say(distance=400.0)(published)
+    publish(later(published, 70))
+    (published.contributions / "2027.parquet").write_bytes(content)
+    (published.contributions / ".appended.tmp").write_bytes(b"x")
     say(distance=500.0)(published)
+    assert publish(later(published, 71))
+    assert rows(published) == [*KNOWN, (71, 1, True, 500.0, "said")]
+    assert (published.contributions / "2027.damaged").exists()
+
+
+def test_where_nothing_can_be_kept_it_is_published_all_the_same(published: Lake) -> None:
+    before = (published.contributions / "2026.parquet").read_bytes()
+    say(distance=500.0)(published)
+    (published.contributions / ".appended.tmp").mkdir()
     assert publish(later(published, 1))
-    assert rows(published) == [(1, 1, True, 500.0, "known"), (1, 2, True, 20_000.0, "known")]
+    assert (published.contributions / "2026.parquet").read_bytes() == before
+    (published.contributions / ".appended.tmp").rmdir()
+    run("UPDATE activities_all SET name = 'x' WHERE id = 2")(published)
+    publish(later(published, 2))
+    assert rows(published)[2:] == [(2, 1, True, 500.0, "said")], "by the next publish"

@@ -8,6 +8,7 @@ Details and streams lie in the folders of the years: `year=YYYY/<id>/<fetched_at
 import logging
 import os
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -278,11 +279,13 @@ def newest_stats(lake: Lake, athlete_id: int) -> tuple[datetime | None, dict[str
     return _newest(lake, stats_folder(lake, athlete_id))
 
 
-def stats_asked_at(lake: Lake, athlete_id: int) -> datetime | None:
-    """When the totals were last asked for, whatever came."""
-    folder = stats_folder(lake, athlete_id)
-    names = [path.name.partition(".failed-")[0].removesuffix(_GOOD) for path in folder.glob("*.gz")]
-    return max((parse_file_stem(name)[0] for name in names), default=None)
+def stats_asked_at(lake: Lake, athlete_id: int, now: datetime) -> datetime | None:
+    """When the totals were last asked for, whatever came; not later than `now`, by a clock that was wrong."""
+    asked = []
+    for path in stats_folder(lake, athlete_id).glob("*.gz"):
+        with suppress(ValueError):  # another program's file
+            asked.append(parse_file_stem(path.name.partition(".failed-")[0].removesuffix(_GOOD))[0])
+    return max((at for at in asked if at <= now), default=None)
 
 
 def newest_athlete(lake: Lake) -> tuple[datetime, dict[str, Any]] | None:

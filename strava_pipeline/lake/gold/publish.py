@@ -125,6 +125,8 @@ def _publish(
             rests = connection.execute(_RESTS).fetchall()
         if due:
             _replace_snapshot(lake, views, rests)
+            with snapshot(lake) as new:
+                note_contributions(new, lake, lake.clock() if lake.clock else datetime.now(UTC))
         else:
             share(lake, lake.snapshot)
         return due, found, days
@@ -162,7 +164,6 @@ def _prepare(
     if is_noted(connection, REBUILDING) or is_same:
         return False
     refuse(connection)
-    note_contributions(connection, lake, lake.clock() if lake.clock else datetime.now(UTC))
     connection.execute("CHECKPOINT")
     return True
 

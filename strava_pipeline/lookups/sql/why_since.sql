@@ -1,4 +1,4 @@
--- What moved a number since the publish at $at, what moved it most first, with the newest reason. {{counted}}: the rows of why_counted.sql; {{then}}: those of
+-- What moved a number since the publish $at, what moved it most first, with the newest reason. {{counted}}: the rows of why_counted.sql; {{then}}: those of
 -- why_then.sql.
 WITH now AS (
 {counted}
@@ -7,9 +7,11 @@ earlier AS (
 {then}
 ),
 newest AS (
-    SELECT activity_id, arg_max(reason, published_at) AS reason
-    FROM read_parquet($contributions)
-    WHERE published_at > $at
+    SELECT
+        activity_id,
+        arg_max(reason, publish) FILTER (publish > $at AND reason <> 'unmoved') AS reason,
+        coalesce(bool_or(is_here) FILTER (publish <= $at), false) AS was_here
+    FROM read_parquet($contributions, union_by_name = true)
     GROUP BY activity_id
 )
 SELECT
@@ -20,7 +22,7 @@ SELECT
     now.value,
     earlier.value AS before,
     coalesce(now.value, 0) - coalesce(earlier.value, 0) AS difference,
-    coalesce(reason, 'measured') AS reason
+    CASE WHEN now.value IS NOT NULL AND NOT was_here THEN 'came' ELSE coalesce(reason, 'measured') END AS reason
 FROM now
 FULL JOIN earlier USING (activity_id)
 LEFT JOIN newest USING (activity_id)
