@@ -12,7 +12,7 @@ import polars as pl
 
 from strava_pipeline.core.geodesy import HIGHEST_LATITUDE, column_tiles
 from strava_pipeline.core.human_bests import STEEP, least_seconds
-from strava_pipeline.core.tables.bests import DISTANCES_OF
+from strava_pipeline.core.tables.bests import DISTANCES_OF, DURATIONS
 from strava_pipeline.core.tables.details import CURVES, TRACK_CELLS, VALUE_SECONDS
 from strava_pipeline.core.track_lines import (
     HOLDS,
@@ -26,7 +26,6 @@ from strava_pipeline.core.track_lines import (
 )
 
 FORM = 8  # raised whenever the same points would come to something else
-DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # s
 DISTANCES = {group: tuple(map(float, lengths.values())) for group, lengths in DISTANCES_OF.items()}
 BEAT_DURATIONS = (60, 1200)  # s: a maximum, and a threshold, are estimated from these (lake/sql/activity_load.sql)
 LEAST_POINTS = 5  # within a window, that its time may be known (docs/adr/0114)

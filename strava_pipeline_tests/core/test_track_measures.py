@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 
 from strava_pipeline.core.tables import CURVES, TRACK_CELLS, TRACKS, VALUE_SECONDS
+from strava_pipeline.core.tables.bests import DURATIONS
 from strava_pipeline.core.track_lines import covered_line
 from strava_pipeline.core.track_measures import (
     CELL_ZOOM,
     DISTANCES,
-    DURATIONS,
     cells,
     curves,
     value_seconds,

@@ -14,7 +14,8 @@ import polyline
 import pytest
 
 from strava_pipeline.core.tables import TRACKS
-from strava_pipeline.core.track_measures import DURATIONS, curves
+from strava_pipeline.core.tables.bests import DURATIONS
+from strava_pipeline.core.track_measures import curves
 from strava_pipeline.core.wellness import MEASURES
 from strava_pipeline.emulator.generate.activities import Athlete
 from strava_pipeline.emulator.generate.days import days_since

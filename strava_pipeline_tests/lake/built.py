@@ -63,7 +63,9 @@ def hashes(lake: Lake) -> dict[str, object]:
     with snapshot(lake) as connection:
         names = [f'"{name}"' for (name,) in connection.execute(SHOWN).fetchall()]
         found: dict[str, object] = {name: connection.execute(HASHED.format(name)).fetchone() for name in names}
-    files = sorted(lake.data_dir.rglob("*.parquet"))
+    files = sorted(
+        {*lake.data_dir.rglob("*.parquet")} - {*lake.contributions.glob("*")}
+    )  # these say when it was published
     return found | {str(path.relative_to(lake.data_dir)): sha256(path.read_bytes()).hexdigest() for path in files}
 
 

@@ -100,7 +100,7 @@ def test_a_dry_run_tells_what_would_go_and_touches_nothing(kept: Rig, type_on: T
     told = {Path(place["path"]): place for place in report["places"]}
     data = kept.settings.data_dir
     assert {path.name for path in told if path.parent == data} == {
-        *("bronze", "activities", "warehouse", "insights", "state", "inbox")
+        *("bronze", "activities", "warehouse", "contributions", "insights", "state", "inbox")
     }
     for path, place in told.items():
         if path.parent == data and path.name != "inbox":

@@ -14,8 +14,7 @@ from urllib.parse import urlencode
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.athlete import MOST_LIMITS
 from strava_pipeline.core.insights.goals import METRES_PER_MILE, Units, amount_text, clock, record_name, scaled
-from strava_pipeline.core.tables.bests import DISTANCES
-from strava_pipeline.core.track_measures import DURATIONS
+from strava_pipeline.core.tables.bests import DISTANCES, DURATIONS
 
 
 @dataclass(frozen=True, slots=True)

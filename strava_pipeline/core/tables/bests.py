@@ -150,6 +150,7 @@ TOO_FAST_ACTIVITIES = Table(
     ),
 )
 
+DURATIONS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200)  # of best power, s
 DISTANCES: dict[str, int] = {  # metres; those of runs as Strava's best efforts have them
     "fastest_100m": 100,
     "fastest_200m": 200,

@@ -412,7 +412,7 @@ def test_sync_has_two_years_of_months_with_their_totals(dashboard: Dashboard, si
 @pytest.mark.dear
 def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) -> None:
     text = page(site, "/fitness/2025")
-    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1; the highest fitness of the year was 3" in words(text), (
+    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1 ; the highest fitness of the year was 3" in words(text), (
         "eight weeks after the only effort"
     )
     assert 'data-fitness="/api/fitness/2025?sport=ride"></div>' in text
@@ -445,7 +445,7 @@ def test_fitness_shows_load_and_curves_and_gear_what_is_due(site: TestClient) ->
         page(site, f"/fitness/{year}", 404)
         assert site.get(f"/api/fitness/{year}").status_code == 404
     recent = page(site, "/fitness")
-    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1; the highest fitness of the last 90 days was 3" in words(
+    assert "On 1 Jul 2025: fitness 1 , fatigue 0 , form 1 ; the highest fitness of the last 90 days was 3" in words(
         recent
     )
     assert ('href="/fitness/2025?sport=ride"' in recent, 'href="/fitness?sport=ride"' in text) == (True, True)
