@@ -56,7 +56,7 @@ def correct_ticked_rows(demo: Demo, chromium: Browser, width: int, scheme: Liter
         done = page.url
         page.locator(".filters summary").press("Enter")
         page.get_by_label("Tag", exact=True).select_option("race")
-        expect(page.locator(".totals b").first).to_have_text("2")
+        expect(page.locator(".totals b").first).to_have_text("2", timeout=PUBLISHED)
         assert violations(page) == []
         page.get_by_role("row").get_by_role("link").last.press("Enter")
         page.locator("#words summary").press("Enter")

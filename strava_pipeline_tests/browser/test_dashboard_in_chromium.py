@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from strava_pipeline.serve.dashboard.routes import routes
-from strava_pipeline_tests.browser.activity_list import correct_ticked_rows, sort_and_filter_the_list
+from strava_pipeline_tests.browser.activity_list import PUBLISHED, correct_ticked_rows, sort_and_filter_the_list
 from strava_pipeline_tests.browser.conftest import Demo, Visit, violations, visiting
 from strava_pipeline_tests.browser.ground import look_at_the_ground
 from strava_pipeline_tests.walk import count_of_numbers, faults_of_numbers
@@ -147,7 +147,7 @@ def set_a_service_and_a_goal(demo: Demo, page: Page) -> None:
     card.get_by_label("Another service").fill("fork")
     card.get_by_label("How many").fill("9000")
     card.get_by_role("button", name="Save").click()
-    expect(card.locator("progress[aria-label='Tarmac, fork']")).to_be_visible()
+    expect(card.locator("progress[aria-label='Tarmac, fork']")).to_be_visible(timeout=PUBLISHED)
     page.goto(page.url.replace("/gear", "/settings"))
     tick = page.get_by_label("for all days before")
     tick.check()
