@@ -117,6 +117,10 @@ class RefusedError(PipelineError):
         self.body = body
 
 
+class NothingMeasuredError(MisuseError):
+    """A number is of tracks, and none was measured yet."""
+
+
 class MissingScopeError(NeedsLoginError):
     """The athlete did not grant what this call needs: a person must run `auth` and leave the boxes ticked."""
 

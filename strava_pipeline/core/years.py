@@ -5,9 +5,10 @@ is that of its local start, up to 14 hours apart, so the window of a year or a m
 the standard library is imported: commands that only read need this module.
 """
 
+from calendar import monthrange
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 YEARS_A_RUN = 5  # of a backfill, at most; docs/adr/0003
 _MARGIN = timedelta(days=1)  # zones reach from -12 to +14 hours
@@ -68,6 +69,11 @@ def span_of(years: Collection[int]) -> list[int]:
 def years_of_runs(years: Iterable[int]) -> list[list[int]]:
     """The years of each run for whole years, the newest first; the same split as a Dagster backfill's."""
     return stretches(years, YEARS_A_RUN)[::-1]
+
+
+def month_end(day: date) -> date:
+    """The last day of the month of a day."""
+    return day.replace(day=monthrange(day.year, day.month)[1])
 
 
 def month_window(month: str) -> tuple[int, int]:

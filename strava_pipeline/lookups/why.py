@@ -3,7 +3,7 @@
 The number is the aggregate over the rows: both are made of one declaration (core/insights/declared_numbers.py) and one selection.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from itertools import groupby
@@ -11,7 +11,7 @@ from typing import Any
 
 import duckdb
 
-from strava_pipeline.core.errors import MisuseError
+from strava_pipeline.core.errors import NothingMeasuredError
 from strava_pipeline.core.insights.declared_numbers import DeclaredNumber
 from strava_pipeline.core.sources import FILE, STRAVA
 from strava_pipeline.core.sports import DRIVES, UNSPECIFIED
@@ -141,10 +141,8 @@ def why(
     page = {**asked.values, "first": first, "most": ROWS + 1}
     rows = rows_by(connection, f"{_listed(asked.counted)} LIMIT $most OFFSET $first", page)
     is_said = declared.said is not None
-    is_plain = (
-        is_said and selection.wanted.keys() <= {*_PERIOD, "sport"} and (settings is None or settings.why_services)
-    )
-    services = _services(asked) if is_plain else {}
+    is_plain = is_said and selection.wanted.keys() <= {*_PERIOD, "sport"}
+    services = _services(asked) if is_plain and (settings is None or settings.why_services) else {}
     if services and settings and settings.api_keep_days:
         services[STRAVA] = None
     loads = rows_of(connection, "load_of_activity", {"id": selection.activity}) if declared.name == "load" else []
@@ -164,7 +162,7 @@ def why(
         _shown(asked) if services.get(STRAVA) else None,
         _sources(asked) if is_said and selection.activity else {},
         loads[0] if loads else None,
-        _since(asked, since) if since and is_said and selection.wanted.keys() <= {*_PERIOD, "sport"} else None,
+        _since(asked, since) if since and is_plain else None,
         statement_of(declared, selection, athlete_id),
     )
 
@@ -188,7 +186,7 @@ class _Question:
         if "$files" in joined:
             self.values["files"] = measured_files(Lake(self.settings.data_dir), VALUE_SECONDS) if self.settings else []
             if not self.values["files"]:
-                raise MisuseError(
+                raise NothingMeasuredError(
                     "No track was measured yet, which this number is of: `strava-pipeline flow` fetches them."
                 )
         text = _counted(self.declared.total + " AS number", self.selection, joined)
@@ -236,15 +234,14 @@ def contributions(
     *,
     reason: str | None = None,
     settings: Settings | None = None,
-) -> Iterator[list[tuple[Any, ...]]]:
+) -> list[list[tuple[Any, ...]]]:
     """All rows that contribute, the newest first, for a file; or those with a `reason`. First the names of the columns."""
     asked = _Question(connection, athlete_id, declared, selection, settings)
     if reason:
         rows = [row for row in asked.excluded() if row["reason"] == reason]
     else:
         rows = rows_by(connection, _listed(asked.counted), asked.values)
-    yield [("activity_id", "on_day", "name", "sport_type", "value")]
-    yield [tuple(row.values())[:5] for row in rows]
+    return [[("activity_id", "on_day", "name", "sport_type", "value")], [tuple(row.values())[:5] for row in rows]]
 
 
 def statement_of(declared: DeclaredNumber, selection: Selection, athlete_id: int) -> str:

@@ -3,7 +3,6 @@
 All have one size, so that type and lines look the same in each. The markup stands in page/.
 """
 
-from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -23,6 +22,7 @@ from strava_pipeline.core.insights.goals import (
 )
 from strava_pipeline.core.insights.pacing import PacedMeasure, Year
 from strava_pipeline.core.text import templates
+from strava_pipeline.core.years import month_end
 
 WIDTH, HEIGHT = 520, 260
 LEFT, RIGHT, TOP, BOTTOM = 62, 98, 14, 28  # room for the numbers, including a phone's larger type
@@ -177,7 +177,7 @@ def month_chart(each: PacedMeasure, year: Year, units: Units, before: PacedMeasu
 
 def _by_month(series: Sequence[float], number: int) -> dict[int, float]:
     """The amount of each month that has begun, 1 to 12."""
-    ends = [(date(number, month, monthrange(number, month)[1]) - date(number, 1, 1)).days for month in range(1, 13)]
+    ends = [(month_end(date(number, month, 1)) - date(number, 1, 1)).days for month in range(1, 13)]
     sums = [0.0, *(series[min(end, len(series) - 1)] for end in ends)]
     return {month: sums[month] - sums[month - 1] for month in range(1, 13)}
 

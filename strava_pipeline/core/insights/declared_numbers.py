@@ -13,7 +13,15 @@ from urllib.parse import urlencode
 
 from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.athlete import MOST_LIMITS
-from strava_pipeline.core.insights.goals import METRES_PER_MILE, Units, amount_text, clock, record_name, scaled
+from strava_pipeline.core.insights.goals import (
+    METRES_PER_MILE,
+    Units,
+    amount_text,
+    clock,
+    record_name,
+    scaled,
+    width_text,
+)
 from strava_pipeline.core.tables.bests import DISTANCES, DURATIONS
 
 
@@ -268,7 +276,7 @@ def _bests() -> Iterator[DeclaredNumber]:
     for seconds in DURATIONS:
         yield DeclaredNumber(
             f"power_{seconds}",
-            f"Best power over {_length(seconds)}",
+            f"Best power over {width_text(seconds)}",
             "watts",
             "W",
             "The highest mean power of a meter over the time, in one track (mean maximal power: Allen and Coggan).",
@@ -298,11 +306,6 @@ def _record(record: str, measure: str, unit: str, sentence: str, reached: Litera
         reached=reached,
         lacks=f"(SELECT {kept} FROM activity_bests WHERE record = '{record}' AND on_day IS NOT NULL AND activity_id = near.id)",
     )
-
-
-def _length(seconds: int) -> str:
-    size, unit = next(each for each in ((3600, "h"), (60, "min"), (1, "s")) if seconds >= each[0])
-    return f"{seconds / size:g} {unit}"
 
 
 def _zones() -> Iterator[DeclaredNumber]:

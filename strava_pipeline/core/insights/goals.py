@@ -263,6 +263,12 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def width_text(seconds: float) -> str:
+    """How long a mean of power is: `5 s`, `20 min`, `1.5 h`."""
+    unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if seconds >= size)
+    return f"{seconds / size:.3g} {unit}"
+
+
 def record_name(record: str) -> str:
     """The name of a record for a person: `Fastest half marathon`, `Fastest 10 km`, `Longest distance`."""
     words = re.sub(r"(?<=\d)(k|m)$", lambda unit: {"k": " km", "m": " m"}[unit[0]], record.replace("_", " "))

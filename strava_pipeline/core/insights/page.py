@@ -3,7 +3,6 @@
 The markup stands in page/ and escapes everything. No positions, and no titles of activities unless they are given.
 """
 
-from calendar import monthrange
 from collections.abc import Mapping, Sequence
 from math import ceil, floor
 from typing import Any
@@ -30,6 +29,7 @@ from strava_pipeline.core.insights.year_views import MOST_SPORTS, sports_of, usu
 from strava_pipeline.core.sports import ALL, sport_name
 from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, templates
+from strava_pipeline.core.years import month_end
 
 MOST_CHARTS = 6
 _WITHOUT_GOALS = 2  # charts where the user has set no goal
@@ -223,7 +223,7 @@ def _query(summary: YearSummary, sport: str | None = None, month: int | None = N
     first, last = summary.year.first, summary.year.until
     if month:
         first = first.replace(month=month)
-        last = min(last, first.replace(day=monthrange(first.year, month)[1]))
+        last = min(last, month_end(first))
     return query_of(first, last, sport)
 
 

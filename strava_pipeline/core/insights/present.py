@@ -1,6 +1,5 @@
 """Goals of the present week and month: the sums of their days, which are those of the year's goals."""
 
-from calendar import monthrange
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -9,6 +8,7 @@ from strava_pipeline.core.insights.goals import MEASURES, Goals
 from strava_pipeline.core.insights.pacing import Day, amounts_by_day, reaches
 from strava_pipeline.core.insights.weeks import first_of_week
 from strava_pipeline.core.sports import ALL, SPORTS
+from strava_pipeline.core.years import month_end
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ def present_goals(days: Sequence[Day], goals: Goals, today: date) -> list[Presen
     begin, month = first_of_week(today, goals.week_begins), today.replace(day=1)
     spans = {
         "week": (begin, begin + timedelta(days=6)),
-        "month": (month, month.replace(day=monthrange(today.year, today.month)[1])),
+        "month": (month, month_end(today)),
     }
     return [each for period, span in spans.items() for each in _of_period(period, span, days, goals, today)]
 

@@ -1,14 +1,11 @@
 """`/api/why`: the declared numbers, and of one what counts, what doesn't and why, and each service's own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime, time
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
-from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.insights.declared_numbers import NUMBERS, DeclaredNumber, described
 from strava_pipeline.lookups.activity_list import Selection
 from strava_pipeline.lookups.bests import Owner
@@ -62,15 +59,6 @@ def of(asked: Asked, snapshot: Snapshot, declared: DeclaredNumber, owner: Owner)
     return up_to_a_day(known_selection(asked, snapshot), declared, owner.today)
 
 
-@contextmanager
-def tracks_or_problem() -> Iterator[None]:
-    """Raises ProblemError where a number is of tracks, and none was measured."""
-    try:
-        yield
-    except MisuseError as error:
-        raise ProblemError(404, str(error)) from None
-
-
 Declared = Annotated[DeclaredNumber, Depends(_declared)]
 
 
@@ -85,9 +73,8 @@ def _explained(
 ) -> Why:
     """A number of the activities that a list with the same parameters has. Raises ProblemError."""
     selection = of(asked, snapshot, declared, owner)
-    with tracks_or_problem():
-        begins = datetime.combine(since, time(), owner.athlete.clock(site.settings.timezone)) if since else None
-        return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings, since=begins)
+    begins = datetime.combine(since, time(), owner.athlete.clock(site.settings.timezone)) if since else None
+    return why(snapshot, owner.athlete.id, declared, selection, first=first, settings=site.settings, since=begins)
 
 
 Explained = Annotated[Why, Depends(_explained)]

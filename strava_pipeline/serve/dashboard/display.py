@@ -7,7 +7,7 @@ measurement (`height`, `temperature`, a difference), it is shown.
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import UTC, date, timedelta, tzinfo
+from datetime import UTC, date, tzinfo
 from functools import partial
 from math import ceil, isfinite
 from typing import Any
@@ -34,6 +34,7 @@ from strava_pipeline.core.insights.goals import (
     record_name,
     record_text,
     speed,
+    width_text,
 )
 from strava_pipeline.core.insights.page import how_told
 from strava_pipeline.core.insights.table_columns import without_empty_columns
@@ -44,7 +45,7 @@ from strava_pipeline.core.tables.bests import DISTANCES
 from strava_pipeline.core.text import counted, printable
 from strava_pipeline.core.wellness import EXPORTS
 from strava_pipeline.core.widgets import cell_text
-from strava_pipeline.core.years import years_by_day
+from strava_pipeline.core.years import month_end, years_by_day
 from strava_pipeline.lookups.fitness import Best
 from strava_pipeline.serve.dashboard.names import name, titled
 from strava_pipeline.serve.dashboard.sentences import clocked, day, moment, prose, text_moment
@@ -220,8 +221,7 @@ def window(width: float, measure: str) -> str:
     if measure != "watts":
         usual = f"{width:.0f} m" if width < 1000 else f"{width / 1000:.4g} km"
         return _LENGTHS.get(int(width), usual)
-    unit, size = next((unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if width >= size)
-    return f"{width / size:.3g} {unit}"
+    return width_text(width)
 
 
 def of_window(width: float, measure: str) -> str:
@@ -232,8 +232,7 @@ def of_window(width: float, measure: str) -> str:
 def of_month(month: str, first: date, last: date) -> str:
     """The query of a month's days (2026-10) from `first` to `last`."""
     begins = date.fromisoformat(f"{month}-01")
-    ends = (begins + timedelta(31)).replace(day=1) - timedelta(1)
-    return query_of(max(begins, first), min(ends, last))
+    return query_of(max(begins, first), min(month_end(begins), last))
 
 
 def of_zone(zone: int, measure: str) -> str:

@@ -4,7 +4,6 @@ Values are those of `/api/calendar` and `/api/changes`.
 """
 
 import re
-from calendar import monthrange
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from itertools import groupby
@@ -14,7 +13,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from strava_pipeline.core.changes.states import Verdict
-from strava_pipeline.core.years import months_within
+from strava_pipeline.core.years import month_end, months_within
 from strava_pipeline.lookups.activity_list import MOST_ROWS, Selection, activity_page
 from strava_pipeline.lookups.bests import month_sums
 from strava_pipeline.lookups.rows import Values
@@ -111,7 +110,7 @@ def compared(
 
 def _within(month: str) -> Selection:
     first = date.fromisoformat(f"{month}-01")
-    return Selection(first, first.replace(day=monthrange(first.year, first.month)[1]))
+    return Selection(first, month_end(first))
 
 
 @router.post("/month/{month}/changes", response_model=None)

@@ -1,7 +1,6 @@
 """*Why this number?*: what counts, what doesn't, and what each service has instead. Values are those of `/api/why/NUMBER`."""
 
 from datetime import timedelta
-from itertools import chain
 
 from fastapi import APIRouter, Request
 from starlette.responses import HTMLResponse, StreamingResponse
@@ -10,7 +9,7 @@ from strava_pipeline.core.csv_rows import csv_text
 from strava_pipeline.core.insights.declared_numbers import by_sentence
 from strava_pipeline.lookups.reasons import REASONS
 from strava_pipeline.lookups.why import contributions
-from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of, tracks_or_problem
+from strava_pipeline.serve.dashboard.api_why import Declared, Explained, First, of
 from strava_pipeline.serve.dashboard.kept_answers import KEPT
 from strava_pipeline.serve.dashboard.list_query import AskedList
 from strava_pipeline.serve.dashboard.problems import ProblemError
@@ -37,9 +36,7 @@ def rows_csv(
         )
     selection = of(asked, snapshot, declared, owner)
     found = contributions(snapshot, owner.athlete.id, declared, selection, reason=reason, settings=site.settings)
-    with tracks_or_problem():
-        names = next(found)
-    lines = (csv_text(rows, as_text=True) for rows in chain([names], found))
+    lines = (csv_text(rows, as_text=True) for rows in found)
     headers = {"Content-Disposition": f'attachment; filename="{declared.name}.csv"'}
     return StreamingResponse(lines, headers=headers, media_type="text/csv; charset=utf-8")
 

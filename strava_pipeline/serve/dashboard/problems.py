@@ -26,6 +26,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from strava_pipeline.core.errors import (
     MissingSettingsError,
     MisuseError,
+    NothingMeasuredError,
     NothingPublishedError,
     NothingToExportError,
     PipelineError,
@@ -131,6 +132,7 @@ _STATUSES: dict[type[PipelineError], int] = {
     NothingToExportError: 404,
     UnusableSnapshotError: 409,
     UnknownKindError: 415,
+    NothingMeasuredError: 404,
     MisuseError: 400,
     MissingSettingsError: 400,
     SourceError: 400,
