@@ -214,9 +214,10 @@ class Restic:
         """
         left = datetime.min.replace(tzinfo=UTC)
         for lock in self._said("list", "locks", "--no-lock").split():
-            found = object_of(self._said("cat", "lock", lock, "--no-lock").encode())
-            if str(found["pid"]) not in own or found["hostname"] != socket.gethostname():
-                left = max(left, datetime.fromisoformat(found["time"]) + STALE)
+            with suppress(ResticFailedError):  # it is gone meanwhile
+                found = object_of(self._said("cat", "lock", lock, "--no-lock").encode())
+                if str(found["pid"]) not in own or found["hostname"] != socket.gethostname():
+                    left = max(left, datetime.fromisoformat(found["time"]) + STALE)
         return left
 
     def _said(self, *arguments: str) -> str:
