@@ -4,17 +4,17 @@ Each snapshot holds one kind of files, divided by how long they may be kept: `ow
 `published`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 OWN, API, PUBLISHED = "own", "api", "published"
 KINDS = (OWN, API, PUBLISHED)
 FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
-MADE = "made:"  # before what tells the folder that made it from one that was restored
+MADE = "made:"  # before the mark of the copy that made it; before 0.4 before an id of the folder that made it
 BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
-EXPIRED = "expired:"  # before the number of lines of expired.jsonl that were known when it was made
+EXPIRED = "expired:"  # before the state of expired.jsonl when it was made, a hash of its lines; before 0.4 before their number
 # of so many days, weeks and months that have snapshots, the newest one each
 _KEPT = (14, lambda at: at.date()), (8, lambda at: at.isocalendar()[:2]), (24, lambda at: (at.year, at.month))
 
@@ -51,8 +51,8 @@ class CopySnapshot:
         return self._tagged(NAME)
 
     @property
-    def instance(self) -> str:
-        """The installation that made it, of several with this folder id; empty if unknown."""
+    def mark(self) -> str:
+        """The mark of the copy that made it, which its folder noted before; empty if unknown."""
         return self._tagged(MADE)
 
     @property
@@ -61,12 +61,21 @@ class CopySnapshot:
         return frozenset(self._tagged(BESIDE).split("+")) & {*KINDS}
 
     @property
-    def expired(self) -> int | None:
-        """How many lines of expired.jsonl it knew; None: an older version made it."""
-        return int(found) if (found := self._tagged(EXPIRED)).isdigit() else None
+    def expired(self) -> str:
+        """The state of expired.jsonl that it knew; empty: an older version made it."""
+        return "" if (found := self._tagged(EXPIRED)).isdigit() else found
+
+    def knowing(self, state: str) -> "CopySnapshot":
+        """The snapshot with a state of expired.jsonl that was found otherwise."""
+        return replace(self, tags=self.tags - {f"{EXPIRED}{self._tagged(EXPIRED)}"} | {f"{EXPIRED}{state}"})
 
     def _tagged(self, mark: str) -> str:
         return next((tag.removeprefix(mark) for tag in sorted(self.tags) if tag.startswith(mark)), "")
+
+
+def marks_of(snapshots: Iterable[CopySnapshot]) -> tuple[str, ...]:
+    """The marks of the copies that made them."""
+    return tuple(sorted({each.mark for each in snapshots}))
 
 
 def newest(snapshots: Iterable[CopySnapshot], until: datetime) -> CopySnapshot | None:
@@ -74,21 +83,12 @@ def newest(snapshots: Iterable[CopySnapshot], until: datetime) -> CopySnapshot |
     return max((each for each in snapshots if each.at <= until), key=lambda each: each.at, default=None)
 
 
-def outlived(snapshots: Iterable[CopySnapshot], purged: Sequence[bool | None], known: int) -> list[CopySnapshot]:
-    """The snapshots that may hold what left for good later: a purged activity those of all kinds, the expired all but `own`.
+def outlived(snapshots: Iterable[CopySnapshot], since: Mapping[str, Collection[str]]) -> list[CopySnapshot]:
+    """The snapshots that may hold what left for good later.
 
-    Args:
-        purged: of each line of expired.jsonl, whether it tells of a purge; None: of nothing that left.
-        known: the number of lines that a snapshot without one is taken to have known.
+    `since`: by each state that expired.jsonl had, the kinds of snapshots that may hold what left after it.
     """
-    return [
-        each
-        for each in snapshots
-        if any(
-            one or (one is not None and each.kind != OWN)
-            for one in purged[known if each.expired is None else each.expired :]
-        )
-    ]
+    return [each for each in snapshots if each.kind in since.get(each.expired, ())]
 
 
 def outdated(snapshots: Iterable[CopySnapshot], now: datetime) -> list[CopySnapshot]:

@@ -150,11 +150,13 @@ class KnownCopy:
         at: when it was last brought up to date (UTC), or None.
         problem: why that failed since then, or what it can't follow; may be empty.
         snapshots: the newest one of each kind that this folder made.
-        lines: how many lines of expired.jsonl the copy had followed; None: not known here, as after a restore.
+        left: the state of expired.jsonl that the copy had followed; empty: not known here, as after a restore.
         beginnings: of each file that is only appended to, its size and a hash of so many bytes.
         pruned_at: when the copy was last pruned (UTC).
         folder: the copy's id for this folder; also stored in the decisions, which are copied.
-        instance: the id in snapshots that this folder made, as opposed to snapshots of a folder restored from them.
+        marks: of all snapshots that it knows, and of those that it is about to make: others were made elsewhere.
+        instance: what an older version had in place of marks, the same in all snapshots that this folder made.
+        states: of snapshots of an older version, by their ids, the states of expired.jsonl that they knew.
         earlier: addresses of copies that this folder had before.
     """
 
@@ -162,11 +164,13 @@ class KnownCopy:
     at: datetime | None = None
     problem: str = ""
     snapshots: Mapping[str, str] = field(default_factory=dict)
-    lines: int | None = None
+    left: str = ""
     beginnings: Mapping[str, tuple[int, str]] = field(default_factory=dict)
     pruned_at: datetime | None = None
     folder: str = ""
+    marks: tuple[str, ...] = ()
     instance: str = ""
+    states: Mapping[str, str] = field(default_factory=dict)
     earlier: tuple[str, ...] = ()
 
 

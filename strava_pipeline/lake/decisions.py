@@ -4,6 +4,7 @@ Each kind of decision is a subclass of `Decision` in the module that follows it,
 decision is not known here. A line torn by a power cut was never confirmed: it is skipped and reported.
 """
 
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +26,7 @@ class Decision(BaseModel, frozen=True, strict=True):
 
 
 D = TypeVar("D", bound=Decision)
+LeftOut = Callable[[bytes], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,8 @@ def keep_decisions(lake: Lake) -> None:
     with suppress(OSError), locked(lake, "decisions"):
         for path in sorted(lake.decisions.glob("*.jsonl")):
             kept = lake.kept_decisions / path.name
-            there = _lines(kept)
-            if new := _lacking(_lines(path), there):
+            there = decision_lines(kept)
+            if new := _lacking(decision_lines(path), there):
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_whole(kept, b"".join([*there, *new]))
                 kept.chmod(0o600)
@@ -71,30 +73,29 @@ def keep_decisions(lake: Lake) -> None:
 def lost_decisions(lake: Lake) -> dict[str, int]:
     """How many of the lines kept a second time the decisions lack, by the file's name."""
     kept = sorted(lake.kept_decisions.glob("*.jsonl"))
-    lost = {path.name: len(_lacking(_lines(path), _lines(lake.decisions / path.name))) for path in kept}
+    lost = {path.name: len(_lacking(decision_lines(path), decision_lines(lake.decisions / path.name))) for path in kept}
     return {name: lines for name, lines in lost.items() if lines}
 
 
-def bring_back_decisions(lake: Lake, *places: Path) -> dict[str, int]:
-    """Add the lines that the decisions lack and these folders have, the oldest folder first; returns how many, by file.
+def bring_back_decisions(lake: Lake, place: Path, names: Iterable[str], is_left_out: LeftOut) -> dict[str, int]:
+    """Add the lines of these files that the decisions lack and a folder has; returns how many, by file.
 
     None is removed. What is added stands before what was written since, as it did.
     """
     added = {}
     with locked(lake, "decisions"):
-        for name in sorted({path.name for place in places for path in place.glob("*.jsonl")}):
-            merged = list[bytes]()
-            for place in (*places, lake.decisions):
-                merged += _lacking(_lines(place / name), merged)
-            own = _lines(lake.decisions / name)
+        for name in names:
+            own, there = decision_lines(lake.decisions / name), decision_lines(place / name)
+            there = [line for line in there if not is_left_out(line)]
+            merged = [*there, *_lacking(own, there)]
             if len(merged) > len(own):
                 added[name] = len(merged) - len(own)
                 write_whole(lake.decisions / name, b"".join(merged))
     return added
 
 
-def _lines(path: Path) -> list[bytes]:
-    """Whole lines. A torn one was never confirmed."""
+def decision_lines(path: Path) -> list[bytes]:
+    """The whole lines of a file. A torn one was never confirmed."""
     return (
         [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.exists() else []
     )

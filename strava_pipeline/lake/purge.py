@@ -189,22 +189,24 @@ def going_on_by(lake: Lake, command: str) -> Iterator[None]:
 
 def refuse_unfinished(lake: Lake, error: type[PipelineError]) -> None:
     """Raise the error if a purge has not ended, which may be why something is missing."""
-    if found := _unfinished(lake):
+    if found := unfinished_purge(lake):
         raise error(
             f"A purge of this data has not ended: {found[0]} is still there. Unless it is running, end it: `{found[1]}`."
         )
 
 
-def _unfinished(lake: Lake) -> tuple[Path, str] | None:
+def unfinished_purge(lake: Lake) -> tuple[Path, str] | None:
     """What a purge that is running, or was interrupted, has moved aside; and the command that ends it."""
-    of_one = next((f"purge {each.purged}" for each in reversed(purges(lake))), "purge")
-    ways = (lake.purged, "purge"), (lake.purged_api, "purge --api"), (lake.purging, of_one)
+    of_one = [
+        (lake.purging, f"purge {each.purged}") for each in purges(lake)[-1:]
+    ]  # else it died before it recorded any
+    ways = (lake.purged, "purge"), (lake.purged_api, "purge --api"), *of_one
     return next(((left, f"strava-pipeline {command}") for left, command in ways if left.exists()), None)
 
 
 def purge_health(lake: Lake) -> Fact:
     """Whether the last purge was completed."""
-    if found := _unfinished(lake):
+    if found := unfinished_purge(lake):
         return warning(PURGE, f"one was interrupted: {found[0]} is still there.", found[1])
     return ok(PURGE, "no interrupted one")
 

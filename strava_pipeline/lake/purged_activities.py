@@ -1,7 +1,7 @@
 """Removing all bytes of purged activities from bronze and from a person's decisions; whatever is made of these is made again.
 
 The ids and the hashes of its files were recorded before (bronze/expired.py): nothing of it comes in again, and an interrupted
-removal is done again from the beginning, which finds what is left.
+removal is done again from the beginning, which finds what is left. Words about it come back by no restored decisions.
 """
 
 import json
@@ -15,10 +15,11 @@ from strava_pipeline.core.files.archive_csv import without_rows
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.deliveries import forget_deliveries
-from strava_pipeline.lake.bronze.expired import Expired
+from strava_pipeline.lake.bronze.expired import Expired, purges
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.changes import changes_folder
+from strava_pipeline.lake.decisions import bring_back_decisions
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
@@ -56,6 +57,22 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
     names = {str(key) for key in ids}
     _remove_words(lake, names)
     forget_notifications(lake, names)
+
+
+def bring_back_words(lake: Lake, place: Path) -> dict[str, int]:
+    """Add the lines that the decisions lack and a folder of decisions has; returns how many, by file.
+
+    Lines about what was purged, here or there, are left out, and removed here. A purge that came back has to be done again.
+    """
+    known, gone = {each.purged for each in purges(lake)}, f"{Expired.kind}.jsonl"
+    added = bring_back_decisions(lake, place, [gone], lambda line: False)
+    if not {each.purged for each in purges(lake)} <= known:
+        lake.purging.mkdir(parents=True, exist_ok=True)
+    names = {str(key) for each in purges(lake) for key in each.ids}
+    others = sorted({path.name for path in place.glob("*.jsonl")} - {gone})
+    added |= bring_back_decisions(lake, place, others, lambda line: not names.isdisjoint(_named(line)))
+    _remove_words(lake, names)
+    return added
 
 
 def _remove_originals(lake: Lake, listing: Listing, ids: Set[int]) -> None:
@@ -103,6 +120,9 @@ def _named(line: bytes) -> set[str]:
     with suppress(ValueError):
         content = json.loads(line)
         return {
-            str(each[name]) for each in (content, content.get("change") or {}) for name in _NAMED_BY if name in each
+            str(each[name])
+            for each in (content, content.get("change") or {}, content.get("shown") or {})
+            for name in _NAMED_BY
+            if name in each
         }
     return set()

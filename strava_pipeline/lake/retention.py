@@ -13,7 +13,7 @@ from pathlib import Path
 from strava_pipeline.core.providers import spec_of
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.lake.bronze.deliveries import forget_deliveries
-from strava_pipeline.lake.bronze.expired import LIMITED, Expired, expired_ids
+from strava_pipeline.lake.bronze.expired import LIMITED, Expired, expired_ids, expired_since
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import RESUME_WITHIN, listings
 from strava_pipeline.lake.decisions import record_decisions
@@ -29,7 +29,7 @@ from strava_pipeline.lake.made.shards import drop_expired_rows
 from strava_pipeline.lake.made.tracks import remove_stream_tracks
 from strava_pipeline.lake.paths import Lake
 
-_DROPPED = f"{MADE}expired"  # how many had expired when shards were looked through
+_DROPPED = f"{MADE}expired"  # the state of the list of what expired when shards were looked through
 _REMOVED = f"{DUE}expired"  # the partitions whose rows were removed, and readers still have them
 
 
@@ -70,11 +70,11 @@ def remove_from_bronze(lake: Lake, until: datetime | None, years: YearRange, now
 
 def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
     """Remove expired activities from shards, gold and tracks; returns the partitions to publish, then call `note_published`."""
-    ids = expired_ids(lake)
+    ids, state = expired_ids(lake), next(iter(expired_since(lake)))
     with reading(lake) as connection:
         touched = {*_unpublished(connection)}
         is_held = bool(held_years_of(connection, ids))
-        is_dropped = noted(connection, _DROPPED) == str(len(ids))
+        is_dropped = noted(connection, _DROPPED) == state
     if is_dropped and not (is_held or touched):  # then no track is left either
         return []
     if is_held or not is_dropped:  # shards may hold rows of a run that died before gold had them
@@ -82,7 +82,7 @@ def remove_from_gold(lake: Lake, years: YearRange) -> list[int]:
         with writing(lake) as connection:
             note_deletion_for_good(lake)
             _delete_leftovers(lake)
-            note(connection, _DROPPED, str(len(ids)))
+            note(connection, _DROPPED, state)
             if is_held:
                 touched.update(remove_expired(connection, lake, ids, years))
                 note(connection, _REMOVED, json.dumps(sorted(touched)))

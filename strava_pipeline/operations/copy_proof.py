@@ -5,23 +5,33 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from strava_pipeline.core.copies import API, KINDS, OWN, PUBLISHED, CopySnapshot, newest
+from strava_pipeline.core.copies import API, KINDS, OWN, PUBLISHED, CopySnapshot, marks_of, newest
 from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable, some_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
-from strava_pipeline.lake.copied import COMMAND, find, folder_id, is_place, known_copy, lost_files
-from strava_pipeline.lake.decisions import bring_back_decisions
+from strava_pipeline.lake.copied import (
+    COMMAND,
+    copied_files,
+    find,
+    folder_id,
+    is_place,
+    known_copy,
+    lost_files,
+    note_copy,
+    note_files,
+)
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.gold.comparing import differing_tables
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.operations.copying import LOCK
+from strava_pipeline.lake.purged_activities import bring_back_words
+from strava_pipeline.operations.copy_comparison import LOCK, files_in, made_elsewhere
 from strava_pipeline.operations.progress import Progress, progressing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
@@ -142,21 +152,33 @@ def _written(
 def restore_decisions(lake: Lake, settings: Settings, now: datetime, folder: str | None) -> dict[str, int]:
     """Add to the decisions the lines that they lack, of those kept below the state and of the newest copy, where there is one.
 
-    None is removed. Returns how many were added, by file. Raises PipelineError if the copy can't be read; what was kept is
-    back then.
+    None is removed, but for lines about what was purged. Returns how many were added, by file. This folder goes on from the
+    copy's newest state then. Raises PipelineError if the copy can't be read; what was kept is back then.
     """
-    added = Counter(bring_back_decisions(lake, lake.kept_decisions))
+    added = Counter(bring_back_words(lake, lake.kept_decisions))
     if settings.is_copied:
         restic, scratch = restic_of(settings), lake.copy_scratch
         with locked(lake, LOCK, who="copy restore"):
             ours = folder_named(restic.snapshots(), folder or folder_id(lake) or None, restic.where)
             if (last := newest((each for each in ours if each.kind == OWN), now)) is None:
                 raise CopyIncompleteError(_lacks(restic.where, {OWN}))
+            known = known_copy(lake)
+            others = made_elsewhere(ours, known) if known is not None else []
             try:
-                restic.restore(last.id, scratch, lambda: None, f"/{lake.decisions.name}")
-                added.update(bring_back_decisions(lake, scratch / lake.decisions.name))
+                for name in {
+                    last.id,
+                    *(each.id for each in others),
+                }:  # a clock may have been wrong: the newest tells not all
+                    restic.restore(name, place := scratch / name, lambda: None, f"/{lake.decisions.name}")
+                    added.update(bring_back_words(lake, place / lake.decisions.name))
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+            for each in others:  # the files that these have must be here, too
+                there, noted = files_in(restic, each), copied_files(lake, str(each.kind)) or {}
+                there = {name: max(state, noted.get(name, state)) for name, state in there.items()}
+                note_files(lake, str(each.kind), noted | there)
+            if known is not None:
+                note_copy(lake, replace(known, marks=marks_of(ours)))
     return dict(added)
 
 

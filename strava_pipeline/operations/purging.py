@@ -80,12 +80,12 @@ def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datet
     Nobody else may use the lake.
     """
     one, ids, files = found.activity_id, sorted(found.ids), tuple(sorted(found.files))
+    lake.purging.mkdir(exist_ok=True)  # before the ids are recorded: until it is done nothing is copied
     if not any(found.ids <= {*each.ids} and found.files <= {*each.files} for each in purges(lake)):
         imports = tuple(each.name for each in all_imports(lake) if is_emptied(each, files))
         by = f"strava-pipeline purge {one}"
         record_decisions(lake, Expired(at=at, by=by, ids=ids, purged=one, files=files, imports=imports))
     with going_on_by(lake, f"purge {one}"):
-        lake.purging.mkdir(exist_ok=True)
         remove_activities(lake, expired_ids(lake, FILE), purged_files(lake), years)
         delete_made(lake)
 

@@ -19,6 +19,7 @@ from strava_pipeline.lake.gold.warehouse import read_if_usable, reading
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.retention import due_ids, note_expired, note_published, remove_from_bronze, remove_from_gold
+from strava_pipeline.operations.copy_comparison import require_continuation
 from strava_pipeline.operations.insights import make_insights
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.operations.tracking import make_tracks
@@ -70,6 +71,7 @@ def let_expire(run: RunContext, settings: Settings) -> None:
         if due and not limited_ids(lake) and not _may_begin(run, settings, due):
             return
         if due:
+            require_continuation(run, settings)
             run.progress.say(f"{counted(len(due), 'activity')} of Strava's API expire ({SETTING}={days}).")
             note_expired(lake, due, run.now(), f"{SETTING}={days}")
             lake.shape_of(STRAVA).unlink(missing_ok=True)  # it names gear; what stays is looked at again

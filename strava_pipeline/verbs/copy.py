@@ -152,7 +152,13 @@ def restore(
 
 def _restore_decisions(settings: "Settings", now: datetime, folder: str | None, *, as_json: bool) -> None:
     from strava_pipeline.lake.paths import Lake
+    from strava_pipeline.lake.purge import unfinished_purge
     from strava_pipeline.operations.copy_proof import restore_decisions
 
-    added = restore_decisions(Lake(settings.data_dir), settings, now, folder)
-    show({"added": sum(added.values()), "files": added}, as_json=as_json, advice=[_COUNT_AGAIN] if added else [])
+    lake = Lake(settings.data_dir)
+    added = restore_decisions(lake, settings, now, folder)
+    left = unfinished_purge(lake)
+    advice = (
+        [f"What was purged may be here again. It goes by `{left[1]}`."] if left else [_COUNT_AGAIN] if added else []
+    )
+    show({"added": sum(added.values()), "files": added}, as_json=as_json, advice=advice)

@@ -16,7 +16,15 @@ from rich.filesize import decimal
 from strava_pipeline.core.errors import MissingSettingsError, PipelineError
 from strava_pipeline.core.sources import STRAVA
 from strava_pipeline.core.text import counted
-from strava_pipeline.verbs.purge_elsewhere import beside_api, copy_to_delete, delete_with_purge, staying, staying_copy
+from strava_pipeline.verbs.purge_elsewhere import (
+    beside_api,
+    copy_again,
+    copy_to_delete,
+    delete_with_purge,
+    require_same_copy,
+    staying,
+    staying_copy,
+)
 from strava_pipeline.verbs.tokens import forget_tokens
 from strava_pipeline.verbs.views import show
 
@@ -75,7 +83,7 @@ def purge(
     if found.api:
         _build_again(settings)
         if found.copy is not None:
-            _copy_again(settings, found.command, anew=True)
+            copy_again(settings, found.command, anew=True)
     report = found.report(deleted=True, access=access)
     show(report, as_json=as_json, advice=[_STILL_HAS_ACCESS] if access == KEPT else [], forms=_FORMS)
 
@@ -98,13 +106,15 @@ def _purge_activity(
         show(report, as_json=as_json, advice=[f"Nothing is left of {activity_id}."] if found.is_done else advice)
         return
     _refuse(settings)
+    if copy is not None:
+        require_same_copy(settings, f"purge {activity_id}")
     if not yes:
         _agree(report, [*advice, _FOR_GOOD], str(activity_id), f"the activity's id ({activity_id})", as_json=as_json)
     with _nobody_else(settings, lake):
         purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
     _build_again(settings)
     if copy is not None:
-        _copy_again(settings, f"purge {activity_id}", anew=False)
+        copy_again(settings, f"purge {activity_id}", anew=False)
     finish_purge(lake)
     show({**report, "deleted": True}, as_json=as_json)
 
@@ -300,15 +310,6 @@ def _build_again(settings: "Settings") -> None:
         raise PipelineError(
             f"It is deleted, but the warehouse could not be built again of what stays: {error} The next run tries it again."
         ) from error
-
-
-def _copy_again(settings: "Settings", command: str, *, anew: bool) -> None:
-    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data."""
-    from strava_pipeline.operations.copying import make_copy
-    from strava_pipeline.operations.run_context import run_context
-    from strava_pipeline.verbs.terminal import progress_for_terminal
-
-    make_copy(run_context(settings, progress_for_terminal()(), command), settings, anew=anew)
 
 
 def plan_purge(settings: "Settings", *, keep_access: bool, keep_copy: bool = False, api: bool = False) -> Purge:

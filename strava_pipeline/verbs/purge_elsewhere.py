@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from strava_pipeline.environment.settings import Settings
     from strava_pipeline.lake.paths import Lake
     from strava_pipeline.lake.purge import Place
+    from strava_pipeline.operations.run_context import RunContext
 
 
 def copy_to_delete(settings: "Settings", lake: "Lake", *, keep: bool) -> str | None:
@@ -36,7 +37,7 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
 def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> None:
     """Delete the copy, or its data from Strava's API. Raises PipelineError if that fails: then nothing was deleted."""
     from strava_pipeline.ingest.registry import primed_clock
-    from strava_pipeline.operations.copying import delete_copy
+    from strava_pipeline.operations.copy_comparison import delete_copy
 
     try:
         delete_copy(settings, lake, primed_clock(settings).now(), api=api)
@@ -45,6 +46,27 @@ def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: 
             f"The second copy could not be deleted, so nothing here was deleted. {str(error).rstrip('.')}. To delete all the "
             f"same: strava-pipeline {command} --keep-copy; then delete the copy yourself."
         ) from error
+
+
+def require_same_copy(settings: "Settings", command: str) -> None:
+    """Raise CopyIncompleteError if this folder does not go on from the copy's newest state."""
+    from strava_pipeline.operations.copy_comparison import require_continuation
+
+    require_continuation(_run_of(settings, command), settings)
+
+
+def copy_again(settings: "Settings", command: str, *, anew: bool) -> None:
+    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data."""
+    from strava_pipeline.operations.copying import make_copy
+
+    make_copy(_run_of(settings, command), settings, anew=anew, ends_purge=True)
+
+
+def _run_of(settings: "Settings", command: str) -> "RunContext":
+    from strava_pipeline.operations.run_context import run_context
+    from strava_pipeline.verbs.terminal import progress_for_terminal
+
+    return run_context(settings, progress_for_terminal()(), command)
 
 
 def beside_api(lake: "Lake") -> Iterator[tuple[Path | None, str]]:

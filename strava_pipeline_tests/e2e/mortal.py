@@ -27,6 +27,7 @@ import duckdb
 import polars as pl
 
 from strava_pipeline.ingest.http import Wire
+from strava_pipeline.ingest.restic import Restic
 
 WEIGHTY = re.compile(r"\s*(BEGIN|COMMIT|CHECKPOINT|MERGE|INSERT|UPDATE|DELETE|CREATE)")
 
@@ -101,6 +102,7 @@ def watch(fate: Fate, root: str) -> None:
     wrap(fcntl, "flock", lambda file, how: f"{'free' if how & fcntl.LOCK_UN else 'lock'} {named(file)}")
     wrap(shutil, "copyfile", lambda source, target, **_: f"copy {named(target)}")
     wrap(pl.DataFrame, "write_parquet", lambda frame, path, **_: f"parquet {named(path)}")
+    wrap(Restic, "_call", lambda restic, words, *_, **__: f"restic {words[0]}")
     wrap(Wire, "send", lambda wire, method, url, **_: f"{method} {re.sub(r'^http://[^/]*|[bg]?[0-9]+', '', url)}")
     if (dagster := sys.modules.get("dagster")) is not None:  # a part of a run has none of it
         wrap(dagster.DagsterInstance, "handle_new_event", lambda instance, event, **_: _event(event))

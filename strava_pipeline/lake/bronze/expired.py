@@ -4,10 +4,14 @@ This is the one exception from append-only bronze. The ids are kept for good: a 
 it exists, and without the ids the next listing would bring it back.
 """
 
+from hashlib import sha256
 from typing import ClassVar
 
+from pydantic import ValidationError
+
+from strava_pipeline.core.copies import API, KINDS, PUBLISHED
 from strava_pipeline.core.sources import STRAVA
-from strava_pipeline.lake.decisions import Decision, decisions
+from strava_pipeline.lake.decisions import Decision, decision_lines, decisions
 from strava_pipeline.lake.paths import Lake
 
 LIMITED = STRAVA  # the source whose terms limit how long data may be stored
@@ -23,6 +27,7 @@ class Expired(Decision):
         files: hashes of files that only told of a purged activity.
         imports: names of imports that brought nothing else.
         readmits: nothing left; what had expired by a limit until then may come in again.
+        adopts: nothing left; states of this file in snapshots of the second copy, from which a person said to go on.
     """
 
     kind: ClassVar[str] = "expired"
@@ -31,6 +36,7 @@ class Expired(Decision):
     files: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
     readmits: bool = False
+    adopts: tuple[str, ...] = ()
 
 
 _KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
@@ -58,8 +64,31 @@ def purged_files(lake: Lake) -> frozenset[str]:
     return frozenset(digest for each in expired_lines(lake) for digest in each.files)
 
 
+def expired_since(lake: Lake) -> dict[str, frozenset[str]]:
+    """By each state that the lines had, the present one first, the kinds of copied files that may hold what left after it.
+
+    A state is a hash of all lines up to then: another folder's lines, or lost ones, have states that are not in it. A purged
+    activity may be in files of all kinds, an expired one is not in a person's `own`.
+    """
+    lines, so_far = [], sha256()
+    for line in decision_lines(lake.decisions / f"{Expired.kind}.jsonl"):
+        lines.append((so_far.hexdigest(), line))
+        so_far.update(line)
+    since, kinds = {so_far.hexdigest(): frozenset[str]()}, frozenset[str]()
+    for before, line in reversed(lines):
+        try:
+            one = Expired.model_validate_json(line)
+        except ValidationError:
+            one = None
+        if one is not None:
+            since |= dict.fromkeys(one.adopts, kinds)
+            kinds |= {*KINDS} if one.purged is not None else {API, PUBLISHED} if one.ids else {*()}
+        since[before] = kinds
+    return since
+
+
 def expired_lines(lake: Lake) -> list[Expired]:
-    """All lines, in order. They only become more: fewer than were known before are a loss. Read only if the file has changed."""
+    """All lines, in order. Read only if the file has changed."""
     try:
         seen = (lake.decisions / f"{Expired.kind}.jsonl").stat()
     except FileNotFoundError:

@@ -18,8 +18,9 @@ from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.restic import Restic, restic_of
 from strava_pipeline.lake.files import append_line
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.copy_comparison import delete_copy
 from strava_pipeline.operations.copy_proof import Restored, restore
-from strava_pipeline.operations.copying import Copied, delete_copy, make_copy
+from strava_pipeline.operations.copying import Copied, make_copy
 from strava_pipeline.operations.progress import LogProgress
 from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline_tests.restic import PASSWORD

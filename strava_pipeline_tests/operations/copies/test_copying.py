@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 import shutil
 import signal
 import subprocess
@@ -28,9 +27,10 @@ from strava_pipeline.ingest.restic import (
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.copied import copy_age, copy_health, earlier_places
 from strava_pipeline.lake.decisions import record_decisions
+from strava_pipeline.operations.copy_comparison import ADOPT
 from strava_pipeline.operations.copy_proof import check_copy, restore_decisions
-from strava_pipeline.operations.copying import ADOPT, copy_after_run
 from strava_pipeline.operations.copying import COPIED as COPIED_CHECK
+from strava_pipeline.operations.copying import copy_after_run
 from strava_pipeline.verbs.copy import _advice
 from strava_pipeline_tests.operations.copies.conftest import COPIED, DETAIL, World, contents, new_world
 from strava_pipeline_tests.patience import PATIENCE
@@ -94,10 +94,10 @@ def test_nothing_is_copied_where_a_root_is_gone_until_a_person_says_that_it_is_r
     assert said.value.exit_code == 4
     assert world.kinds() == ["api", "own", "published"]
     assert "is gone" in copy_age(world.lake, world.repository).problem
-    world.lake.purging.mkdir(parents=True)  # a purge was killed, which had moved it aside
+    world.lake.purged.mkdir()  # a purge was killed, which had moved it aside
     with pytest.raises(CopyIncompleteError, match=r"A purge of this data has not ended.*`strava-pipeline purge`"):
         world.copy()
-    world.lake.purging.rmdir()
+    world.lake.purged.rmdir()
     assert world.copy(adopt=True).problem == ""
     assert world.copy().kinds == []
 
@@ -634,25 +634,6 @@ def test_lost_lines_of_decisions_come_back_before_what_was_written_since(world: 
     world.more = {}
     assert world.copy().problem == ""
     assert {path.stat().st_mode & 0o777 for path in world.lake.kept_decisions.iterdir()} == {0o600}
-
-
-def test_a_purge_takes_every_earlier_snapshot_and_an_upgrade_none(world: World) -> None:
-    world.copy()
-    world.now += timedelta(days=400)
-    purge(world, 1)  # by an older version, whose snapshots name no number
-    older = [word for each in world.snapshots() for word in each.tags if word.startswith("expired:")]
-    for each in world.snapshots():
-        world.type_restic("tag", *(word for tag in older for word in ("--remove", tag)), each.id)
-    note = world.lake.copied / "last.json"
-    note.write_text(re.sub(r'"lines":\w+,', '"expired":1,"purged":1,', note.read_text()))
-    (world.lake.copied / "own.json").unlink()
-    assert (world.copy().forgotten, world.kinds().count("own")) == (1, 2), (
-        "the published one, of which only the newest is kept"
-    )
-    world.now -= timedelta(days=800)
-    purge(world, 2)
-    assert (world.copy().forgotten > 0, world.kinds()) == (True, ["api", "own", "published"])
-    assert {each.expired for each in world.snapshots()} == {2}
 
 
 def test_a_file_that_restic_leaves_out_is_not_called_copied(world: World) -> None:
