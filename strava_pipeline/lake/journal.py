@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.environment.file_locks import try_lock
-from strava_pipeline.lake.files import held, stamp, sync_folder
+from strava_pipeline.lake.files import from_stamp, held, stamp, sync_folder
 
 FULL = 4_000_000  # bytes of a segment: then the next one begins, so that read ones can be deleted
 ROOM = 64_000_000  # bytes that may be unread, some 200,000 events: with more, a person has to find out why nobody reads
@@ -46,7 +46,6 @@ class Writer:
         """`most_waiting`: the maximum of unread bytes; beyond it, more is refused."""
         self._folder, self._most = folder, most_waiting
         self._segment: _Segment | None = None
-        self._begun: datetime | None = None  # segments are read in this order, even where the clock was set back
 
     def append(self, lines: Sequence[bytes], at: datetime) -> None:
         """All of `lines` or none, on disk when this returns. Raises JournalFullError, or OSError (a full disk)."""
@@ -55,13 +54,19 @@ class Writer:
             raise JournalFullError(f"{self._folder} holds as much as it may ({self._most} bytes) that nobody has read.")
         if self._segment is None or self._segment.size >= FULL or not self._segment.is_there():
             self.close()
-            self._begun = max(at, self._begun + timedelta(microseconds=1)) if self._begun else at
-            self._segment = _Segment(self._folder, self._begun)
+            self._segment = _Segment(self._folder, self._after_others(at))
         try:
             self._segment.append(b"".join(line + b"\n" for line in lines))
         except OSError:
             self.close()  # a reader may have read beyond its present end
             raise
+
+    def _after_others(self, at: datetime) -> datetime:
+        """A moment after the beginning of every other segment; they are read in this order, even where the clock was set back."""
+        for newest in segments(self._folder)[-1:]:
+            with suppress(ValueError):  # another program's file
+                at = max(at, from_stamp(newest.name.partition("-")[0]) + timedelta.resolution)
+        return at
 
     def close(self) -> None:
         """Close the segment; readers may delete it when they have read it."""

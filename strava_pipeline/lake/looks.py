@@ -51,7 +51,7 @@ def _look(lake: Lake) -> _Look | None:
 def _late_look(lake: Lake, now: datetime) -> _Look | None:
     """The sensor's last look, if it is so late that the sensor is at work."""
     look = _look(lake)
-    return look if look is not None and now - look.at < ALIVE else None
+    return look if look is not None and abs(now - look.at) < ALIVE else None
 
 
 def looked_at(lake: Lake) -> datetime | None:

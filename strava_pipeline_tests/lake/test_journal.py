@@ -7,8 +7,11 @@ import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from strava_pipeline.lake import journal
 from strava_pipeline.lake.journal import (
@@ -21,6 +24,7 @@ from strava_pipeline.lake.journal import (
     unread,
     waiting_bytes,
 )
+from strava_pipeline_tests.examples import examples
 
 AT = datetime(2026, 11, 21, 6, tzinfo=UTC)
 ROOMY = 10_000_000
@@ -158,12 +162,19 @@ def test_a_write_in_parts_is_a_whole_one(tmp_path: Path, monkeypatch: pytest.Mon
     assert lines(tmp_path) == [b"one line", b"another"]
 
 
-def test_segments_are_in_order_where_the_clock_is_set_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(journal, "FULL", 1)
-    writer = Writer(tmp_path, most_waiting=ROOMY)
-    for number, seconds in enumerate((0, 0, -3600, 5, 5, 4)):
-        writer.append([str(number).encode()], AT + timedelta(seconds=seconds))
-    assert lines(tmp_path) == [b"0", b"1", b"2", b"3", b"4", b"5"]
+@settings(max_examples=examples(40))
+@given(clocks=st.lists(st.tuples(st.integers(-3600, 3600), st.booleans()), max_size=8))
+def test_lines_are_in_order_whatever_the_clock_says_and_whoever_begins_again(clocks: list[tuple[int, bool]]) -> None:
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(journal, "FULL", 1)
+        writer = Writer(Path(folder), most_waiting=ROOMY)
+        for number, (seconds, restarts) in enumerate(clocks):
+            if restarts:
+                writer.close()
+                writer = Writer(Path(folder), most_waiting=ROOMY)
+            writer.append([str(number).encode()], AT + timedelta(seconds=seconds))
+        writer.close()
+        assert lines(Path(folder)) == [str(number).encode() for number in range(len(clocks))]
 
 
 @pytest.mark.parametrize("how", ["deleted", "moved"])

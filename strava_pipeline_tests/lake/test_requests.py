@@ -190,6 +190,7 @@ def test_an_import_waits_for_a_run_until_one_is_at_work_on_it_and_again_where_th
     )  # than the lock went, says the file system
     note_look(lake, NOW, [])
     assert take_import(lake, NOW) is None
+    assert take_import(lake, NOW - timedelta(days=3)) == waiting, "the clock was ahead when the sensor looked"
     assert take_import(lake, long_after) == waiting
     assert take_import(lake, long_after) == waiting, "who was about to begin a run was ended"
     with live_run(lake, "r1"):

@@ -27,8 +27,7 @@ from strava_pipeline.lake.paths import Lake
 from strava_pipeline.trips.activity.tables import TABLES
 
 _LOCK = "trip_rows"
-_NEWER = "gold.fetched_at < made.fetched_at"
-_MERGED = f"{MADE}trip_rows:"  # + table: up to which file
+_MERGED = f"{MADE}trip_rows:"  # + table: up to which file, by its path below the folder of trips
 MANY = 16  # files of a table; a run of each day makes one, a first reading one for 2,000 trips
 
 
@@ -101,11 +100,6 @@ def files_of(lake: Lake, table: Table) -> list[Path]:
     return [*([first] if first.exists() else []), *sorted(_folder(lake, table).glob("[0-9]*.parquet"))]
 
 
-def _age(path: Path, lake: Lake) -> str:
-    """A text that sorts files by age."""
-    return "0" if path.parent == lake.trips else path.stem
-
-
 def _folder(lake: Lake, table: Table) -> Path:
     return lake.trips / table.name
 
@@ -149,21 +143,28 @@ def _unreadable(path: Path, error: Exception) -> PipelineError:
 
 
 def merge(connection: Connection, lake: Lake) -> MergeReport:
-    """Merge the saved rows that the warehouse has not merged yet into their tables, inside the caller's transaction."""
+    """Merge the saved rows that the warehouse has not merged yet into their tables, inside the caller's transaction.
+
+    The order of the files decides, not the time of a row: the clock of a run may have been ahead. Where the noted file is
+    not there, as in a folder that was restored, or noted by earlier versions, which went by the time, all files are merged.
+    """
     report = MergeReport()
     merged = notes(connection, _MERGED)
     for table in TABLES:
-        all_files = files_of(lake, table)
-        newest = merged.get(table.name, "")
-        for path in [path for path in all_files if _age(path, lake) > newest]:
+        files = {str(path.relative_to(lake.trips)): path for path in files_of(lake, table)}
+        names = [*files]
+        newest = merged.get(table.name)
+        due = names[names.index(newest) + 1 :] if newest in files else names
+        for name in due:
             spill(connection)
+            path = files[name]
             with staging(lake) as folder:
                 rows = str(path)
                 if _columns_of(path) != [*table.polars_schema]:
                     rows = stage(folder, table.name, _collected(_in_columns(path, table), path))
-                report.count(make_rows(connection, table, STAGED, {"rows": rows}, counts=_NEWER))
-        if all_files and _age(all_files[-1], lake) != newest:
-            note(connection, f"{_MERGED}{table.name}", _age(all_files[-1], lake))
+                report.count(make_rows(connection, table, STAGED, {"rows": rows}))
+        if due:
+            note(connection, f"{_MERGED}{table.name}", due[-1])
     return report
 
 

@@ -47,6 +47,8 @@ def hold(settings: Settings, state: Path) -> None:
     assert ({*others}, records.begin_attempt("10.0.2.1", NOW)) == ({None}, timedelta(seconds=10))
     assert not [row for row in dump(engine) if "10.0.2.1" in row], "who had to wait for others failed at nothing"
     assert not [row for row in dump(engine) if token in row or link in row]
+    ahead = [records.begin_attempt("10.0.3.1", NOW + timedelta(days=400)) for _ in range(6)]
+    assert (ahead[-1], records.begin_attempt("10.0.3.1", NOW)) == (timedelta(seconds=10), None), "the clock was ahead"
     records.remove_old(NOW + timedelta(days=31))
     assert [row for row in dump(engine) if "sessions" in row or "attempts" in row] == []
     other = records.begin_session(NOW)

@@ -9,8 +9,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import date
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -23,9 +23,11 @@ from hypothesis import strategies as st
 from strava_pipeline.core.errors import PipelineError, SourceError
 from strava_pipeline.core.limits import TripLimits
 from strava_pipeline.environment.settings import Settings
+from strava_pipeline.ingest.clock import machine_clock, utc_now
 from strava_pipeline.lake.copied import find, lost_files
 from strava_pipeline.lake.gold.warehouse import reading
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.run_context import RunContext
 from strava_pipeline.trips.activity import measuring, readings, trip_reading
 from strava_pipeline.trips.activity.keeping import MANY, files_of, saved_trips
 from strava_pipeline.trips.activity.operations import TripsRead, read_trips, replay_trips
@@ -69,6 +71,7 @@ class World:
     limits: TripLimits = field(default_factory=TripLimits)
     url: str = ""
     osrm: str | None = None
+    ahead: timedelta = timedelta()  # this machine's clock, against the true time
 
     def write(self) -> None:
         """The source as a new SQLite file."""
@@ -83,10 +86,13 @@ class World:
         told = {"trips_source": self.url, "trips_keys_file": keys, "trip_limits": self.limits, "first_year": 2022}
         return Settings.load(data_dir=self.folder / data, trips_osrm_url=self.osrm, **told)
 
+    def context(self, settings: Settings) -> RunContext:
+        return replace(context_without_run(settings), clock=machine_clock(now=lambda: utc_now() + self.ahead))
+
     def run(self, *years: int, data: str = "data", **how: Any) -> TripsRead:
         """Read these years, all unless said; what the diagnostics reported."""
         settings = self.settings(data)
-        run = context_without_run(settings)
+        run = self.context(settings)
         how = {"allow_shrink": True} | how
         (_, diagnosed) = read_trips(run, settings, years or run.years.all, **how)
         (numbers,) = diagnosed.numbers or ()
@@ -95,7 +101,7 @@ class World:
 
     def replay(self, data: str = "data") -> dict[str, Any]:
         settings = self.settings(data)
-        replay_trips(context_without_run(settings), settings)
+        replay_trips(self.context(settings), settings)
         (row,) = saved_trips(Lake(settings.data_dir), TRIP_REPLAY).drop("fetched_at").to_dicts()
         return row
 
@@ -154,6 +160,7 @@ CHANGES = st.one_of(
     st.tuples(st.just("limit"), st.sampled_from([900, 1_200, 10**8]), st.just(None)),
     st.tuples(st.just("run a year"), st.sampled_from([2022, 2023, 2024]), st.just(None)),
     st.tuples(st.just("replay"), st.just(0), st.just(None)),
+    st.tuples(st.just("clock"), st.integers(-48, 48), st.just(None)),
     st.sampled_from([*COLUMNS_DRAWN]).flatmap(lambda name: st.tuples(st.just(name), NUMBERS, COLUMNS_DRAWN[name])),
 )
 
@@ -167,6 +174,8 @@ def change(world: World, what: str, number: int, value: Any) -> None:
         world.keys = tuple(value)
     elif what == "limit":
         world.limits = TripLimits(column_bytes=number)
+    elif what == "clock":
+        world.ahead = timedelta(hours=number)
     elif what == "run a year":
         world.write()
         world.run(number)

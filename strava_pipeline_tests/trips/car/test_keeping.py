@@ -21,6 +21,7 @@ from strava_pipeline.trips.car.keeping import (
 )
 from strava_pipeline.trips.car.log import move_to_bronze
 from strava_pipeline.trips.car.rules.config import limits_with, read_config
+from strava_pipeline.trips.car.rules.users import VERSION
 from strava_pipeline.trips.car.tables import TABLES as CAR_TABLES
 from strava_pipeline_tests.lake.conftest import NewLake
 from strava_pipeline_tests.trips.car.logs import MORNING, Log, Step, config, drive, nobody_drives
@@ -155,13 +156,13 @@ def test_a_warehouse_with_older_ids_is_replaced_though_the_states_are_newer(log:
 def as_older_version(lake: Lake) -> None:
     """Whole seconds in ids without milliseconds, and the notes of how far the replay came as they were then."""
     states = lake.state / "car_tracker.json"
-    states.write_text(states.read_text().replace(".000Z", "Z").replace('"version": 2', '"version": 1'))
+    states.write_text(states.read_text().replace(".000Z", "Z").replace(f'"version": {VERSION}', '"version": 1'))
     with writing(lake) as connection:
         for table in CAR_TABLES:
             key = table.key[0]
             connection.execute(f"UPDATE {table.stored} SET {key} = replace({key}, '.000Z', 'Z')")
         connection.execute("UPDATE car_trips SET resumes_trip_id = replace(resumes_trip_id, '.000Z', 'Z')")
-        connection.execute("UPDATE lake_meta SET key = 'made:car_trips' WHERE key = 'made:car_trips 2'")
+        connection.execute(f"UPDATE lake_meta SET key = 'made:car_trips' WHERE key = 'made:car_trips {VERSION}'")
 
 
 def test_a_rebuild_gives_the_same_rows_and_nothing_new_changes_nothing(again: Log) -> None:
@@ -245,6 +246,16 @@ def test_what_belongs_to_a_trip_that_is_over_changes_no_later_one(log: Log, new_
         late.put(list(late.lines(step, came=middle)), middle)
     run(late, second[3:])
     assert [row[:-1] for row in rows(late.lake)["car_trips"]] == [row[:-1] for row in rows(log.lake)["car_trips"]]
+
+
+@pytest.mark.parametrize("came_ahead", [5, 12], ids=["a trip under way", "a whole trip"])
+def test_trips_are_found_once_a_clock_that_was_ahead_is_right_again(log: Log, came_ahead: int) -> None:
+    """Of a phone that sends no times."""
+    begin = MORNING + timedelta(hours=4)
+    run(log, [*drive(MORNING + 30 * DAY)[:came_ahead], *drive(begin, odometer=20_008.0)])
+    with reading(log.lake) as connection:
+        starts = connection.execute("SELECT start_time FROM car_trips ORDER BY ALL").fetchall()
+    assert starts == [(begin,), (MORNING + 30 * DAY,)][: 2 if came_ahead == 12 else 1]
 
 
 def test_events_of_one_moment_give_no_key_twice(log: Log) -> None:

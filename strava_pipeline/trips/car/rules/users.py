@@ -32,7 +32,8 @@ from strava_pipeline.trips.car.rules.trip import Cache, TrackerState, Trip, km_n
 from strava_pipeline.trips.car.tables import CAR_TRIP_CANCELLATIONS, CAR_TRIP_POINTS, CAR_TRIPS
 
 REMEMBERED = 300  # a user's events that may come again: five hours of pings a minute
-VERSION = 2  # of states and of how trips are named; with another one, every replay starts from the first ping
+SET_BACK_S = 600  # more than a clock that runs is corrected by
+VERSION = 3  # of states and of how trips are named; with another one, every replay starts from the first ping
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,13 @@ class User:
             return _configured(here, parse_json(line.body.encode())), None
         if ping is None or self.config is None:
             return here, None
-        here = replace(here, speed_kmh=ping.speed_kmh)
+        here = replace(here, speed_kmh=ping.speed_kmh, tracker=self._believed(line))
         digest = _digest(ping.event)
-        if digest in self.seen or self._is_late(ping.event):
+        if digest in self.seen or here._is_late(ping.event):
             return here, None
-        before = self.tracker.last_parked_gps
+        before = here.tracker.last_parked_gps
         tracker, result = step(
-            replace(self.tracker, last_parked_gps={**self.parked, **before}), ping.event, answers, self.config, limits
+            replace(here.tracker, last_parked_gps={**self.parked, **before}), ping.event, answers, self.config, limits
         )
         left_by_trips = {
             car_id: position
@@ -79,6 +80,18 @@ class User:
         """Whether a trip is under way but has been silent for long, both by the phone's time and by arrival."""
         cache, long = self.tracker.cache, DEFAULT_LIMITS.stale_s
         return cache is not None and now - cache.x_last_event_at >= long and now - self.came_at >= long
+
+    def _believed(self, line: ReceivedLine) -> TrackerState:
+        """The tracker's state, without trips that lie after the line's arrival: this machine's clock was ahead when they came.
+        Else all events until then would be late. A clock event, which another process sends, may stand behind later lines.
+        """
+        cache, last = self.tracker.cache, self.tracker.last_trip
+        latest = line.received_at.timestamp() + SET_BACK_S
+        if line.scripted or line.kind == "clock":
+            return self.tracker
+        cache = cache if cache is None or cache.x_last_event_at <= latest else None
+        last = last if last is None or last.end_time <= latest else None
+        return replace(self.tracker, cache=cache, last_trip=last)
 
     def _is_late(self, event: Event) -> bool:
         """Whether the event is not newer than the last trip's end, or ends a trip that began after the event."""

@@ -1,5 +1,6 @@
 -- An attempt is counted as failed before it is examined, so that attempts at the same moment can't pass together. No row: the client
--- has to wait. From a number of failures on, each further one costs 10 seconds more, 300 at most; old failures are forgotten.
+-- has to wait. From a number of failures on, each further one costs 10 seconds more, 300 at most; a later end was noted while the clock was
+-- ahead. Old failures are forgotten.
 INSERT INTO dashboard_attempts AS known (client, failures, last_at, open_at)
 VALUES (:client, 1, :now, :now)
 ON CONFLICT (client) DO UPDATE SET
@@ -10,5 +11,5 @@ ON CONFLICT (client) DO UPDATE SET
         WHEN known.failures + 1 >= :free + 29 THEN 300
         ELSE 10 * (known.failures + 2 - :free)
     END
-WHERE known.open_at <= :now OR :now >= known.last_at + :forgotten_after
+WHERE known.open_at NOT BETWEEN :now + 1 AND :now + 300 OR :now >= known.last_at + :forgotten_after
 RETURNING failures
