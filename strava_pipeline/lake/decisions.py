@@ -25,6 +25,8 @@ class Decision(BaseModel, frozen=True, strict=True):
 
 
 D = TypeVar("D", bound=Decision)
+KINDS = ("bests", "changes", "corrections", "expired", "matches", "quarantine", "shrinks")
+"""All kinds of decisions. Files of other names are not kept a second time, and not brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +55,16 @@ def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
 
 def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
     """The readable decisions of every file, of any kind."""
-    return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
+    return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl")) if path.is_file()]
 
 
 def keep_decisions(lake: Lake) -> None:
     """Keep the lines of all decisions a second time, below the state; remove none there. Where it fails the next run does it."""
     with suppress(OSError), locked(lake, "decisions"):
-        for path in sorted(lake.decisions.glob("*.jsonl")):
-            kept = lake.kept_decisions / path.name
+        for name in _names(lake.decisions):
+            kept = lake.kept_decisions / name
             there = _lines(kept)
-            if new := _lacking(_lines(path), there):
+            if new := _lacking(_lines(lake.decisions / name), there):
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_whole(kept, b"".join([*there, *new]))
                 kept.chmod(0o600)
@@ -70,8 +72,8 @@ def keep_decisions(lake: Lake) -> None:
 
 def lost_decisions(lake: Lake) -> dict[str, int]:
     """How many of the lines kept a second time the decisions lack, by the file's name."""
-    kept = sorted(lake.kept_decisions.glob("*.jsonl"))
-    lost = {path.name: len(_lacking(_lines(path), _lines(lake.decisions / path.name))) for path in kept}
+    kept = _names(lake.kept_decisions)
+    lost = {name: len(_lacking(_lines(lake.kept_decisions / name), _lines(lake.decisions / name))) for name in kept}
     return {name: lines for name, lines in lost.items() if lines}
 
 
@@ -82,7 +84,7 @@ def bring_back_decisions(lake: Lake, *places: Path) -> dict[str, int]:
     """
     added = {}
     with locked(lake, "decisions"):
-        for name in sorted({path.name for place in places for path in place.glob("*.jsonl")}):
+        for name in _names(*places):
             merged = list[bytes]()
             for place in (*places, lake.decisions):
                 merged += _lacking(_lines(place / name), merged)
@@ -93,10 +95,15 @@ def bring_back_decisions(lake: Lake, *places: Path) -> dict[str, int]:
     return added
 
 
+def _names(*folders: Path) -> list[str]:
+    """The names of the regular files of decisions in any of these folders. A pipe would hang who reads it."""
+    return [name for name in (f"{kind}.jsonl" for kind in KINDS) if any((each / name).is_file() for each in folders)]
+
+
 def _lines(path: Path) -> list[bytes]:
     """Whole lines. A torn one was never confirmed."""
     return (
-        [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.exists() else []
+        [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.is_file() else []
     )
 
 
@@ -107,7 +114,7 @@ def _lacking(lines: list[bytes], there: list[bytes]) -> list[bytes]:
 
 def _read(path: Path, of: type[D]) -> DecisionFile[D]:
     found: DecisionFile[D] = DecisionFile(path)
-    if not path.exists():
+    if not path.is_file():
         return found
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():

@@ -95,7 +95,7 @@ def _remove_words(lake: Lake, names: set[str]) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
 
 
 def _named(line: bytes) -> set[str]:
