@@ -8,11 +8,15 @@ Components in Dagster: https://docs.dagster.io/guides/build/components
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Annotated, Any
 
 import dagster as dg
 from dagster.components import Scaffolder, ScaffoldRequest
 from pydantic import ConfigDict, Field
+
+if TYPE_CHECKING:
+    from strava_pipeline.environment.settings import Settings
 
 
 class AthleteScaffolder(Scaffolder):
@@ -64,15 +68,15 @@ class Athlete(dg.Component, dg.Model, dg.Resolvable):
     ] = None
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The athlete's assets, checks, jobs, schedules and sensors."""
-        from strava_pipeline.environment.process_owner import reading_folder
-        from strava_pipeline.environment.settings import Settings
+        """The athlete's assets, checks, jobs, schedules and sensors. Raises MisuseError if another one has the data folder."""
         from strava_pipeline.orchestrate.build import build_defs
-        from strava_pipeline.orchestrate.placing import Place
+        from strava_pipeline.orchestrate.placing import Place, refuse_shared
 
-        folder = (context.project_root / Path(self.folder).expanduser()).absolute()
-        with reading_folder(folder):
-            found = Settings.load()
+        (folder, found), tree = self._settings(context), context.component_tree
+        # a test's tree has no project
+        athletes = tree.get_all_components(Athlete) if isinstance(tree.defs_module, ModuleType) else []
+        others = {each.key_prefix: each._settings(context)[1].data_dir for each in athletes if each != self}
+        refuse_shared(found.data_dir, self.key_prefix, others)
         first = {} if self.first_year is None else {"first_year": self.first_year}
         settings = found.model_copy(update={"automation": self.schedules, **first})
         prefix = tuple(self.key_prefix.split("/"))
@@ -86,3 +90,12 @@ class Athlete(dg.Component, dg.Model, dg.Resolvable):
             sources=None if self.sources is None else frozenset(self.sources),
         )
         return build_defs(settings, only_set_up=True, place=place)
+
+    def _settings(self, context: dg.ComponentLoadContext) -> "tuple[Path, Settings]":
+        """The athlete's folder, and the settings in it."""
+        from strava_pipeline.environment.process_owner import reading_folder
+        from strava_pipeline.environment.settings import Settings
+
+        folder = (context.project_root / Path(self.folder).expanduser()).absolute()
+        with reading_folder(folder):
+            return folder, Settings.load()

@@ -27,6 +27,7 @@ from strava_pipeline.ingest.refusals import refuse_unusable
 
 _SETTING, _SERVER = "MAP_REGION_SOURCE", "The server of the map"
 _FINEST = 14  # zoom
+_PATIENCE = 60  # seconds for each part, at most 4 MB, whatever drips in meanwhile; repeats begin within them
 _DAYS_BACK = 4  # builds are made daily and kept for some days; today's may not be there yet
 _HEAD, _HEADER = 16_384, 127  # bytes: the specification has the header and the first directory in them
 _DEEPEST, _MOST_DIRECTORIES = 3, 1_000  # of Protomaps' builds one box has two levels, and some tens
@@ -53,7 +54,8 @@ class RegionSource:
 
     def __init__(self, settings: Settings, clock: ServerClock, pause: Callable[[float], None] = time.sleep) -> None:
         limit, hosts = AnswerLimit(PIECE, None), settings.plain_http_hosts
-        self._wire = Wire(clock.monotonic, settings.ca_bundle, limit=limit, plain_http_hosts=hosts)
+        self._monotonic = clock.monotonic
+        self._wire = Wire(clock.monotonic, settings.ca_bundle, limit=limit, patience=_PATIENCE, plain_http_hosts=hosts)
         days = (clock.now() - timedelta(days=back) for back in range(1, _DAYS_BACK + 1))
         self._urls = [settings.map_region_source.replace("{date}", f"{day:%Y%m%d}") for day in days]
         self._pause, self._size = pause, 0
@@ -126,18 +128,23 @@ class RegionSource:
 
     def _part(self, offset: int, length: int, least: int | None = None) -> bytes:
         """These bytes of the archive, or from the archive's beginning at least so many."""
-        return retrying(random, self._pause)(self._sent, offset, length, least or length)
+        until = self._monotonic() + _PATIENCE
+        return retrying(random, self._pause)(self._sent, offset, length, least or length, until)
 
-    def _sent(self, offset: int, length: int, least: int) -> bytes:
+    def _sent(self, offset: int, length: int, least: int, until: float) -> bytes:
         asked = {"Range": f"bytes={offset}-{offset + length - 1}", "Accept-Encoding": "identity"}
         try:
             exchange = self._wire.send("GET", self._urls[0], name=_SERVER, headers=asked)
         except TooLargeError:
             raise PipelineError(_NO_PARTS) from None
+        except TransientError:
+            if self._monotonic() < until:
+                raise
+            raise PipelineError(f"{_SERVER} took longer than {_PATIENCE} s for a part: {_RETRY}") from None
         refuse_unusable(exchange, _SERVER, _SETTING)
         if exchange.status == 404 and len(self._urls) > 1 and not self._size:
             del self._urls[0]  # this day's is gone
-            return self._sent(offset, length, least)
+            return self._sent(offset, length, least, until)
         if exchange.status not in (200, 206):
             raise PipelineError(f"{_SERVER} refused ({exchange.status}): {_RETRY}")
         said = re.fullmatch(r"bytes (\d{1,18})-\d{1,18}/(\d{1,18})", exchange.headers.get("Content-Range", ""))

@@ -27,6 +27,10 @@ class Decision(BaseModel, frozen=True, strict=True):
 
 D = TypeVar("D", bound=Decision)
 LeftOut = Callable[[bytes], bool]
+FILES = tuple(
+    f"{kind}.jsonl" for kind in ("bests", "changes", "corrections", "expired", "matches", "quarantine", "shrinks")
+)
+"""Those of all kinds. Files of other names are not kept a second time, and not brought back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +59,16 @@ def decisions(lake: Lake, of: type[D]) -> DecisionFile[D]:
 
 def decision_files(lake: Lake) -> list[DecisionFile[Decision]]:
     """The readable decisions of every file, of any kind."""
-    return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl"))]
+    return [_read(path, Decision) for path in sorted(lake.decisions.glob("*.jsonl")) if path.is_file()]
 
 
 def keep_decisions(lake: Lake) -> None:
     """Keep the lines of all decisions a second time, below the state; remove none there. Where it fails the next run does it."""
     with suppress(OSError), locked(lake, "decisions"):
-        for path in sorted(lake.decisions.glob("*.jsonl")):
-            kept = lake.kept_decisions / path.name
+        for name in FILES:
+            kept = lake.kept_decisions / name
             there = decision_lines(kept)
-            if new := _lacking(decision_lines(path), there):
+            if new := _lacking(decision_lines(lake.decisions / name), there):
                 kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
                 write_whole(kept, b"".join([*there, *new]))
                 kept.chmod(0o600)
@@ -72,9 +76,10 @@ def keep_decisions(lake: Lake) -> None:
 
 def lost_decisions(lake: Lake) -> dict[str, int]:
     """How many of the lines kept a second time the decisions lack, by the file's name."""
-    kept = sorted(lake.kept_decisions.glob("*.jsonl"))
-    lost = {path.name: len(_lacking(decision_lines(path), decision_lines(lake.decisions / path.name))) for path in kept}
-    return {name: lines for name, lines in lost.items() if lines}
+    kept, here = (
+        {name: decision_lines(place / name) for name in FILES} for place in (lake.kept_decisions, lake.decisions)
+    )
+    return {name: len(lost) for name in FILES if (lost := _lacking(kept[name], here[name]))}
 
 
 def bring_back_decisions(lake: Lake, place: Path, names: Iterable[str], is_left_out: LeftOut) -> dict[str, int]:
@@ -95,9 +100,9 @@ def bring_back_decisions(lake: Lake, place: Path, names: Iterable[str], is_left_
 
 
 def decision_lines(path: Path) -> list[bytes]:
-    """The whole lines of a file. A torn one was never confirmed."""
+    """The whole lines of a regular file: a pipe would hang who reads it. A torn line was never confirmed."""
     return (
-        [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.exists() else []
+        [line for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")] if path.is_file() else []
     )
 
 
@@ -108,7 +113,7 @@ def _lacking(lines: list[bytes], there: list[bytes]) -> list[bytes]:
 
 def _read(path: Path, of: type[D]) -> DecisionFile[D]:
     found: DecisionFile[D] = DecisionFile(path)
-    if not path.exists():
+    if not path.is_file():
         return found
     for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         if line.strip():

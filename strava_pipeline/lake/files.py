@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import logging
 import os
 import re
 import shutil
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel  # nor this
 
 RecordT = TypeVar("RecordT", bound="BaseModel")
+log = logging.getLogger(__name__)
 _FICLONE = 0x40049409  # from linux/fs.h; btrfs, XFS and others know it, ext4 and tmpfs refuse it
 
 
@@ -116,6 +118,12 @@ def append_line(path: Path, line: bytes) -> None:
             line = b"\n" + line  # ends a torn line
         file.write(line)
         sync_file(file)
+
+
+def set_aside(path: Path) -> None:
+    """Rename a damaged file that can be made again, so that nothing reads it, and say so."""
+    path.replace(path.with_suffix(".damaged"))
+    log.warning("%s can't be read. It is set aside, and made anew.", path)
 
 
 @contextmanager

@@ -231,6 +231,7 @@ def leftovers(lake: Lake, now: datetime) -> Fact:
         log_of(lake.snapshot),
         working.with_suffix(".old"),
         working.with_suffix(".damaged"),
+        lake.trip_readings.with_suffix(".damaged"),
         *sorted(lake.state.glob("*.corrupt-*")),
         *(path for path in named if path.suffix != ".tmp" and not _is_awaited(lake, path)),
         *(path for path in named if path.suffix == ".tmp" and path.name[0] == "." and _is_old(path, now)),

@@ -102,6 +102,7 @@ class Lake:
     # exists while the warehouse's files may contain bytes of permanently deleted data (gold/written_anew.py)
     deleted_for_good = _Below("state/deleted_for_good")
     state = _Below("state")
+    key_prefix = _Below("state/key_prefix")  # whose folder it is in somebody else's Dagster
     app_records = _Below("state/app.sqlite3")  # the dashboard's own records, if they are a file
     copied = _Below("state/copied")  # what is known here of the second copy: when it was made, and what it holds
     # where the newest copy is restored while it is checked; leftovers of a dead process are deleted

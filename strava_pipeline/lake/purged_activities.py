@@ -19,7 +19,7 @@ from strava_pipeline.lake.bronze.expired import Expired, purges
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.changes import changes_folder
-from strava_pipeline.lake.decisions import bring_back_decisions
+from strava_pipeline.lake.decisions import FILES, bring_back_decisions
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
@@ -69,7 +69,7 @@ def bring_back_words(lake: Lake, place: Path) -> dict[str, int]:
     if not {each.purged for each in purges(lake)} <= known:
         lake.purging.mkdir(parents=True, exist_ok=True)
     names = {str(key) for each in purges(lake) for key in each.ids}
-    others = sorted({path.name for path in place.glob("*.jsonl")} - {gone})
+    others = (name for name in FILES if name != gone)
     added |= bring_back_decisions(lake, place, others, lambda line: not names.isdisjoint(_named(line)))
     _remove_words(lake, names)
     return added
@@ -112,7 +112,7 @@ def _remove_words(lake: Lake, names: set[str]) -> None:
 
 
 def _lines(path: Path) -> list[bytes]:
-    return path.read_bytes().splitlines(keepends=True) if path.exists() else []
+    return path.read_bytes().splitlines(keepends=True) if path.is_file() else []
 
 
 def _named(line: bytes) -> set[str]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from strava_pipeline.core.numbers import Numbers
+from strava_pipeline.core.tables import PAIR_AGREEMENTS, ROUTE_MEMBERS, TILE_VISITS
 from strava_pipeline.core.text import counted
 from strava_pipeline.lake.gold.matches import note_tracks_current
 from strava_pipeline.lake.gold.measured import note_measured, unmeasured_years
@@ -20,10 +21,11 @@ from strava_pipeline.lake.imports.undo import are_tracks_due, note_tracks_left_o
 from strava_pipeline.lake.locks import try_locked
 from strava_pipeline.lake.made.cut_tracks import sync_cut_tracks
 from strava_pipeline.lake.made.device_changes import tell_changes
+from strava_pipeline.lake.made.made_files import without_damage
 from strava_pipeline.lake.made.recording_pairs import compare_pairs, due_pairs
 from strava_pipeline.lake.made.routes import sync_routes
 from strava_pipeline.lake.made.tile_visits import sync_tile_visits
-from strava_pipeline.lake.made.track_measures import due_tracks, measure_tracks
+from strava_pipeline.lake.made.track_measures import MEASURED, due_tracks, measure_tracks
 from strava_pipeline.lake.made.tracks import (
     recorded_tracks,
     remove_stray_tracks,
@@ -38,6 +40,7 @@ from strava_pipeline.operations.progress import LogProgress, Progress, progressi
 from strava_pipeline.operations.run_context import RunContext
 
 log = logging.getLogger(__name__)
+_MADE = (*MEASURED, PAIR_AGREEMENTS, TILE_VISITS, ROUTE_MEMBERS)
 _AT_ONCE = 200  # tracks: as many as a list has rows to correct; each takes some 20 ms
 LOCK = "track_measures"  # of two runs at once, each would write a year's file without the other's results
 
@@ -90,12 +93,16 @@ def make_tracks(run: RunContext, years: Sequence[int]) -> TracksReport:
         report.tracks_removed += remove_stray_tracks(run.lake, connection)
         if set(run.years.all) <= set(years) and came.undone == undone_names(run.lake):
             note_tracks_left_out(connection, came.undone)
-    with run.exclusive(LOCK):
+
+    def measure() -> None:
         compared = _compare(run, years, came.recorded)
         report.pairs_compared = sum(compared.values())
         report.tracks_measured = _measure(run.lake, [*years, *compared], run.progress)
         report.tile_years_written = len(sync_tile_visits(run.lake))
         report.routes_looked_for = sync_routes(run.lake)
+
+    with run.exclusive(LOCK):
+        without_damage(run.lake, _MADE, measure)
     return report
 
 
@@ -144,10 +151,15 @@ def measure_what_was_said(lake: Lake, progress: Progress | None = None) -> None:
 
     The next run follows instead where one is computing now, or, without `progress`, where more is due than a person can wait for.
     """
-    with try_locked(lake, LOCK) as is_free:
-        if is_free and _measure(lake, (), progress or LogProgress(log), most=None if progress else _AT_ONCE):
+
+    def measure() -> None:
+        if _measure(lake, (), progress or LogProgress(log), most=None if progress else _AT_ONCE):
             sync_tile_visits(lake)
             sync_routes(lake)
+
+    with try_locked(lake, LOCK) as is_free:
+        if is_free:
+            without_damage(lake, _MADE, measure)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,11 @@ from typing import Any, TypeVar
 
 import dagster as dg
 
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.core.process import private_files
 from strava_pipeline.environment.process_owner import reading_folder
+from strava_pipeline.lake.files import write_whole
+from strava_pipeline.lake.paths import Lake
 from strava_pipeline.operations.step_reports import PUBLISHED
 from strava_pipeline.orchestrate.job_records import SEPARATOR
 
@@ -130,3 +133,28 @@ class Place:
 
 
 HOME = Place()
+
+
+def refuse_shared(data_dir: Path, prefix: str, others: Mapping[str, Path]) -> None:
+    """Raise MisuseError if another athlete has the same data folder, or one has it inside the other's."""
+    for other, folder in others.items():
+        own, there = data_dir.resolve(), folder.resolve()
+        if own.is_relative_to(there) or there.is_relative_to(own):
+            raise MisuseError(
+                f"The data folders of {prefix} and {other}, {data_dir} and {folder}, are not apart: each would write into the "
+                "other's. Give each a `folder` of its own in its defs.yaml, or another STRAVA_DATA_DIR in its .env."
+            )
+
+
+def claim(lake: Lake, prefix: str) -> None:
+    """Mark the data folder as this prefix's. Raises MisuseError if it is another's, or inside a folder with a mark."""
+    own = lake.data_dir.resolve()
+    for folder in (own, *own.parents):
+        mark = Lake(folder).key_prefix
+        if mark.is_file() and (mark.read_text().strip() != prefix or folder != own):
+            raise MisuseError(
+                f"{lake.data_dir}, the data folder of {prefix}, is another athlete's or inside theirs, as {mark} says: each "
+                f"would write into the other's. Give {prefix} another folder; or, if its prefix changed, delete that file."
+            )
+    if not lake.key_prefix.exists():
+        write_whole(lake.key_prefix, prefix.encode())

@@ -42,7 +42,7 @@ from strava_pipeline.orchestrate.job_years import years_without_choice
 from strava_pipeline.orchestrate.jobs import LISTING, PULLING_JOBS, REBUILD_JOB, STEP_JOBS
 from strava_pipeline.orchestrate.notifying import note_end
 from strava_pipeline.orchestrate.partitions import range_tags
-from strava_pipeline.orchestrate.placing import HOME, Place
+from strava_pipeline.orchestrate.placing import HOME, Place, claim
 from strava_pipeline.orchestrate.run_log import logged
 from strava_pipeline.orchestrate.runs import assets_of, started_by, years_of_run
 from strava_pipeline.orchestrate.tags import (
@@ -98,6 +98,8 @@ def run_resource(
             progress = BothProgress(LogProgress(log), watcher) if watcher else LogProgress(log)
             context_of_run = run_context(settings, progress, who, run_id=run.root_run_id or run.run_id)
             lake, now = context_of_run.lake, datetime.now(UTC)
+            if not place.is_ours:
+                claim(lake, "/".join(place.prefix))
             held.callback(keep_decisions, lake)
             on_end = private_files()(
                 partial(note_end, lake, run, ui_of(settings.dagster_home) if place.is_ours else None)

@@ -3,11 +3,13 @@
 import gzip
 import io
 import re
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
+from threading import Event
 from typing import Any
 
 import pytest
@@ -18,11 +20,12 @@ from pmtiles.writer import Writer
 from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.map_tiles import GAP, PIECE, Edges, bytes_of, pieces_of, tiles_in
 from strava_pipeline.environment.settings import Settings
-from strava_pipeline.ingest.clock import system_clock
+from strava_pipeline.ingest.clock import ServerClock
 from strava_pipeline.ingest.map_region import RegionSource
 from strava_pipeline.lake.maps import HOME, write_region
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline_tests.ingest.test_http import Handler, Seen, server
+from strava_pipeline_tests.patience import PATIENCE
 
 NOW = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOME_BOX: Edges = (16.2, 48.1, 16.3, 48.2)
@@ -66,12 +69,12 @@ def ranges(body: bytes) -> Respond:
 
 
 @contextmanager
-def source(respond: Respond, tmp_path: Path, **settings: Any) -> Iterator[tuple[RegionSource, Seen]]:
+def source(
+    respond: Respond, tmp_path: Path, monotonic: Callable[[], float] = time.monotonic
+) -> Iterator[tuple[RegionSource, Seen]]:
     with server(respond) as seen:
-        made = Settings(
-            data_dir=tmp_path / "data", map_region_source=f"{seen.url}/{{date}}.pmtiles", _env_file=None, **settings
-        )
-        yield RegionSource(made, system_clock(made, lambda: NOW), pause=lambda _: None), seen
+        made = Settings(data_dir=tmp_path / "data", map_region_source=f"{seen.url}/{{date}}.pmtiles", _env_file=None)
+        yield RegionSource(made, ServerClock(lambda: NOW, monotonic, time.sleep), pause=lambda _: None), seen
 
 
 def fetched(each: RegionSource, lake: Lake) -> list[int]:
@@ -187,6 +190,28 @@ def test_a_server_that_gives_no_ranges_is_left_at_once(tmp_path: Path, respond: 
     with source(respond, tmp_path) as (each, seen), pytest.raises(PipelineError, match=why):
         each.find(HOME_BOX)
     assert len(seen.lines) == calls
+
+
+@pytest.mark.parametrize("begins", [b"HTTP/1.1 206 OK\r\nX-Odd: ", b"HTTP/1.1 206 OK\r\nContent-Length: 16384\r\n\r\n"])
+def test_a_server_that_drips_has_a_minute_for_a_part_and_is_not_asked_again(tmp_path: Path, begins: bytes) -> None:
+    passed, looked_at = 0.0, Event()
+
+    def monotonic() -> float:
+        looked_at.set()
+        return passed
+
+    def drip(handler: Handler) -> None:
+        nonlocal passed
+        handler.wfile.write(begins)
+        for _ in range(2_000):
+            handler.wfile.write(b" ")
+            passed += 0.2
+            looked_at.wait(PATIENCE)
+            looked_at.clear()
+
+    with source(drip, tmp_path, monotonic) as (each, seen), pytest.raises(PipelineError, match="MAP_REGION_SOURCE"):
+        each.find(HOME_BOX)
+    assert (len(seen.lines), passed < 100) == (1, True)
 
 
 @pytest.mark.parametrize("fault", ["breaks off", "disk", "cancelled"])

@@ -152,11 +152,20 @@ def test_a_wrong_clock_neither_repeats_rows_nor_hides_later_ones(published: Lake
     assert found == sorted([(days, 1, True, 500.0, "said"), (2, 1, True, 600.0, "said")])
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", b"PAR1PAR1"])
-def test_a_damaged_file_keeps_nobody_from_publishing_and_is_set_aside_alone(published: Lake, content: bytes) -> None:
+def holed(whole: bytes) -> bytes:
+    """Damaged within, at the values of the last column."""
+    middle = len(whole) - 8 - int.from_bytes(whole[-8:-4], "little")
+    return whole[: middle - 20] + bytes(20) + whole[middle:]
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", b"PAR1PAR1", "within"])
+def test_a_damaged_file_keeps_nobody_from_publishing_and_is_set_aside_alone(
+    published: Lake, content: bytes | str
+) -> None:
     say(distance=400.0)(published)
     publish(later(published, 70))
-    (published.contributions / "2027.parquet").write_bytes(content)
+    path = published.contributions / "2027.parquet"
+    path.write_bytes(content if isinstance(content, bytes) else holed(path.read_bytes()))
     (published.contributions / ".appended.tmp").write_bytes(b"x")
     say(distance=500.0)(published)
     assert publish(later(published, 71))

@@ -1,13 +1,27 @@
 """lake.decisions: what a person decided stays, in order, whatever else happens to its file."""
 
+import ast
+import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ClassVar
 
 import pytest
 
-from strava_pipeline.lake.decisions import Decision, DecisionFile, decision_files, decisions, record_decisions
+from strava_pipeline.lake.decisions import (
+    FILES,
+    Decision,
+    DecisionFile,
+    decision_files,
+    decisions,
+    keep_decisions,
+    lost_decisions,
+    record_decisions,
+)
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.purged_activities import bring_back_words
 from strava_pipeline_tests.lake.bronze import HOUR, NOW
+from strava_pipeline_tests.test_architecture import MODULES
 
 
 class Colour(Decision):
@@ -95,3 +109,48 @@ def test_who_decides_at_the_same_time_tears_no_line(lake: Lake) -> None:
     with ThreadPoolExecutor(4) as many:
         list(many.map(lambda number: record_decisions(lake, colour(str(number))), range(40)))
     assert sorted(map(int, names(lake))) == list(range(40))
+
+
+READ: dict[str, Callable[[Lake], object]] = {
+    "looked at": decision_files,
+    "kept": keep_decisions,
+    "compared": lost_decisions,
+    "brought back": lambda lake: bring_back_words(lake, lake.kept_decisions),
+}
+
+
+@pytest.mark.parametrize("read_by", READ.values(), ids=READ.keys())
+def test_a_pipe_among_the_files_hangs_nobody_and_rubbish_is_no_decision(
+    lake: Lake, read_by: Callable[[Lake], object]
+) -> None:
+    lines = {"matches.jsonl": b'{"at": "2026-06-01T12:00:00Z"}\n', "bests.jsonl": b'{"at": "2026-06-02T12:00:00Z"}\n'}
+    lake.decisions.mkdir(parents=True)
+    for name, line in lines.items():
+        (lake.decisions / name).write_bytes(line)
+    keep_decisions(lake)
+    (lake.decisions / "bests.jsonl").unlink()
+    for folder in (lake.decisions, lake.kept_decisions):
+        (folder / "rubbish.jsonl").write_bytes(b"of somebody else\n")
+        for name in ("a pipe.jsonl", "shrinks.jsonl"):
+            os.mkfifo(folder / name)
+    before = (lake.decisions / "rubbish.jsonl").read_bytes()
+    (lake.kept_decisions / "rubbish.jsonl").write_bytes(b"of yet another\n")
+    read_by(lake)
+    assert lost_decisions(lake) == ({} if read_by is READ["brought back"] else {"bests.jsonl": 1})
+    assert (lake.decisions / "rubbish.jsonl").read_bytes() == before
+
+
+def test_every_kind_of_decision_is_kept_a_second_time() -> None:
+    kinds = {kind for path in MODULES for kind in declared_kinds(ast.parse(path.read_text(encoding="utf-8")))}
+    assert {f"{kind}.jsonl" for kind in kinds} == {*FILES}
+
+
+def declared_kinds(module: ast.Module) -> list[str]:
+    """The kinds of the subclasses of `Decision` in a module."""
+    decided = [
+        each
+        for each in ast.walk(module)
+        if isinstance(each, ast.ClassDef) and "Decision" in {getattr(base, "id", "") for base in each.bases}
+    ]
+    named = [line for each in decided for line in each.body if isinstance(line, ast.AnnAssign)]
+    return [ast.literal_eval(line.value) for line in named if getattr(line.target, "id", "") == "kind" and line.value]

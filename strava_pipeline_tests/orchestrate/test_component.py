@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +12,9 @@ import dagster as dg
 import pytest
 
 from strava_pipeline.component import Athlete
+from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.orchestrate.partitions import range_tags
+from strava_pipeline.orchestrate.placing import refuse_shared
 from strava_pipeline.orchestrate.runs import fail_dead_runs, waiting_runs
 from strava_pipeline.orchestrate.tags import DATA_DIR, HELD_BACK, LIMIT
 from strava_pipeline_tests.foreign import athlete, environment, household
@@ -199,6 +202,55 @@ def test_what_is_missing_is_missed_in_the_athlete_s_folder(
     assert not folder.exists()
 
 
+@pytest.mark.parametrize("below", [".", "data", "data/inside", "link"])
+def test_data_folders_that_are_not_apart_are_refused(tmp_path: Path, below: str) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "data")
+    refuse_shared(tmp_path / "data", "ann", {"bob": tmp_path / "data of bob", "cid": tmp_path.parent / "cid" / "data"})
+    with pytest.raises(MisuseError, match="of ann and bob, "):
+        refuse_shared(tmp_path / "data", "ann", {"bob": tmp_path / below})
+
+
+def test_a_project_with_one_folder_under_two_prefixes_does_not_load_and_loading_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = household(tmp_path)
+    package = (project / "src" / "household").rename(project / "src" / "crowded")  # this process has the other one
+    settings = project / "pyproject.toml"
+    settings.write_text(settings.read_text().replace("household", "crowded"))
+    monkeypatch.syspath_prepend(str(project / "src"))
+    monkeypatch.setenv("ATHLETES", str(tmp_path / "athletes"))
+    (tmp_path / "athletes" / "ann").mkdir(parents=True)
+    (tmp_path / "athletes" / "bob").symlink_to("ann")
+    with pytest.raises(Exception, match="building definitions for ann") as refused:
+        dg.load_from_defs_folder(path_within_project=package)
+    assert "of ann and bob, " in "".join(traceback.format_exception(refused.value))
+    assert [*(tmp_path / "athletes" / "ann").iterdir()] == []
+
+
+def test_a_run_ends_at_once_in_a_folder_of_another_prefix_or_inside_one(
+    tmp_path: Path, rigs: dict[str, Rig], instance: dg.DagsterInstance
+) -> None:
+    def ended(prefix: str, folder: Path) -> str:
+        theirs = Athlete(folder=str(folder), key_prefix=prefix).build_defs(dg.ComponentTree.for_test().load_context)
+        ran = run(theirs, instance, f"{prefix.replace('/', '__')}__compact", tags=range_tags([2026]))
+        failures = [each.job_failure_data for each in ran.all_events if each.is_run_failure]
+        return str(failures[0].error) if failures and failures[0] else ""
+
+    folder = tmp_path / "dora"
+    folder.mkdir()
+    (folder / ".env").write_text("STRAVA_CLIENT_ID=1\n")
+    assert "key_prefix says" not in ended("team/dora", folder)
+    mark = folder / "data" / "state" / "key_prefix"
+    assert mark.read_text() == "team/dora"
+    assert f"as {mark} says" in ended("eva", folder)
+    (tmp_path / "eva").mkdir()
+    (tmp_path / "eva" / ".env").write_text(f"STRAVA_DATA_DIR={folder}/data/inside\n")
+    assert f"as {mark} says" in ended("eva", tmp_path / "eva")
+    mark.unlink()
+    assert "key_prefix says" not in ended("eva", folder)
+    assert mark.read_text() == "eva"
+
+
 @pytest.mark.parametrize(("job", "waits"), [("bob__backfill", True), ("ann__backfill", False)])
 def test_what_waits_for_a_limit_is_not_gone_on_with_by_another_athlete_s_run(
     job: str, waits: bool, rigs: dict[str, Rig], instance: dg.DagsterInstance
@@ -242,7 +294,9 @@ def test_the_process_is_left_as_it_was(project: Path, rigs: dict[str, Rig]) -> N
 
 
 @pytest.mark.dear
-def test_dg_lists_checks_and_scaffolds_it(project: Path, rigs: dict[str, Rig]) -> None:
+def test_dg_lists_checks_and_scaffolds_it(tmp_path: Path, rigs: dict[str, Rig]) -> None:
+    project = household(tmp_path)
+
     def typed(*words: str) -> str:
         ended = type_dg(project, rigs["ann"].folder.parent, *words)
         assert ended.returncode == 0, ended.stdout + ended.stderr

@@ -49,8 +49,10 @@ def note_contributions(connection: Connection, lake: Lake, at: datetime) -> None
 
 def _is_readable(connection: Connection, path: Path) -> bool:
     try:
-        connection.execute(f"SELECT count(publish) FROM read_parquet({literal(path)})")
-    except (duckdb.InvalidInputException, duckdb.BinderException):
+        connection.execute(f"SELECT max(hash(each)), any_value(publish) FROM read_parquet({literal(path)}) AS each")
+    except (duckdb.OutOfMemoryException, duckdb.IOException):  # which say nothing of its rows
+        raise
+    except duckdb.Error:
         return False
     return True
 

@@ -28,6 +28,7 @@ from strava_pipeline.core.tables.pairs import RECORDING_PAIRS
 from strava_pipeline.core.tables.ways import ACTIVITY_ROUTES, VISITED_TILES
 from strava_pipeline.lake.gold.notes import DUE, MADE, begin_change, forget, mark_changed, note, notes, revision, unmark
 from strava_pipeline.lake.gold.warehouse import Connection, has_other_views, transaction
+from strava_pipeline.lake.made.made_files import drop_damaged
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql, views_version
 
@@ -181,5 +182,6 @@ def _is_staged(connection: Connection, due: DueYear) -> bool:
     except (duckdb.OutOfMemoryException, duckdb.InterruptException):
         raise
     except duckdb.Error:
+        drop_damaged([due.path])
         return False
     return True

@@ -16,6 +16,7 @@ from strava_pipeline.core.errors import MisuseError
 from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.gold.corrections import held_words
 from strava_pipeline.lake.gold.warehouse import Connection
+from strava_pipeline.lake.made.made_files import drop_damaged
 from strava_pipeline.lake.made.preferred_heart import PreferredHeart, compared_hearts, preferred_heart, with_heart
 from strava_pipeline.lake.made.tracks import ORIGIN, origins_in, track_origins, track_path
 from strava_pipeline.lake.paths import Lake
@@ -66,7 +67,8 @@ class _Copy(NamedTuple):
 def _write(lake: Lake, connection: Connection, path: Path, copy: _Copy) -> None:
     try:
         points = pl.read_parquet(copy.whole, hive_partitioning=False)
-    except pl.exceptions.ComputeError:  # damaged: the next run makes it again
+    except pl.exceptions.ComputeError:
+        drop_damaged([copy.whole])  # the next run makes it again
         return
     points = with_heart(lake, connection, points, copy.heart) if copy.heart else points
     points = without(points, copy.cuts) if copy.cuts else points

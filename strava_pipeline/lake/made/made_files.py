@@ -3,9 +3,11 @@ made from, so that only new and outdated ones are made again.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+import duckdb
 import polars as pl
 
 from strava_pipeline.core.tables import Table
@@ -13,6 +15,7 @@ from strava_pipeline.lake.files import sync_folder, write_rows
 from strava_pipeline.lake.paths import Lake
 
 _MADE_FROM = "strava_pipeline.made_from"
+log = logging.getLogger(__name__)
 # a track removed meanwhile, or damaged: the next run looks again
 UNREADABLE = FileNotFoundError, pl.exceptions.ComputeError
 
@@ -51,6 +54,32 @@ def made_from(lake: Lake, year: int, tables: Iterable[Table]) -> dict[int, str] 
         if not readable or found not in (None, said):
             return None
         found = said
+    return found
+
+
+def without_damage(lake: Lake, tables: Iterable[Table], work: Callable[[], None]) -> None:
+    """Do the work; where it fails because files of these tables can't be read, once more without them, which makes them anew."""
+    try:
+        work()
+    except (pl.exceptions.ComputeError, duckdb.Error):
+        if not drop_damaged(path for table in tables for path in (lake.data_dir / table.name).glob("year=*/*.parquet")):
+            raise
+        work()
+
+
+def drop_damaged(paths: Iterable[Path]) -> bool:
+    """Delete the files whose rows can't be read, so that they are made again; whether there was any.
+
+    They are not set aside: most hold places, and no purge would look for them there.
+    """
+    found = False
+    for path in filter(Path.exists, paths):
+        try:
+            pl.read_parquet(path, hive_partitioning=False)
+        except UNREADABLE:
+            path.unlink(missing_ok=True)
+            log.warning("%s can't be read. It is deleted, and made anew.", path)
+            found = True
     return found
 
 

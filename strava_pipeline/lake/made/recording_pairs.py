@@ -26,7 +26,7 @@ from strava_pipeline.lake.files import stamp
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.imports.activities import SessionKeys, sessions_text
 from strava_pipeline.lake.imports.files import reading_of
-from strava_pipeline.lake.made.made_files import UNREADABLE, made_from, table_file, table_years, write_made
+from strava_pipeline.lake.made.made_files import made_from, table_file, table_years, write_made
 from strava_pipeline.lake.made.tracks import points_of
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -147,11 +147,11 @@ def compare_pairs(lake: Lake, due: DuePairs, tick: Callable[[], None] = lambda: 
 
 
 def held_pairs(lake: Lake, year: int) -> pl.DataFrame:
-    """The rows of a year; none if its file is missing or damaged."""
-    try:
-        return pl.read_parquet(table_file(lake, PAIR_AGREEMENTS, year), hive_partitioning=False)
-    except UNREADABLE:
+    """The rows of a year; none if its file is missing."""
+    path = table_file(lake, PAIR_AGREEMENTS, year)
+    if not path.exists():
         return pl.DataFrame(schema=PAIR_AGREEMENTS.polars_schema)
+    return pl.read_parquet(path, hive_partitioning=False)
 
 
 def _rows(lake: Lake, recordings: Iterable[tuple[Recording, pl.DataFrame]]) -> Iterator[dict[str, Any]]:

@@ -31,7 +31,15 @@ from strava_pipeline.core.track_summaries import summary
 from strava_pipeline.core.ways import WAY_FORM, way_measures
 from strava_pipeline.lake.gold.warehouse import Connection
 from strava_pipeline.lake.made.cut_tracks import counted_origins, counted_track
-from strava_pipeline.lake.made.made_files import UNREADABLE, folders_of, made_from, table_file, table_years, write_made
+from strava_pipeline.lake.made.made_files import (
+    UNREADABLE,
+    drop_damaged,
+    folders_of,
+    made_from,
+    table_file,
+    table_years,
+    write_made,
+)
 from strava_pipeline.lake.paths import Lake
 
 
@@ -84,7 +92,7 @@ _MEASURES = (
     # ways are put in order of their starts
     _Measures((TRACK_WAYS, WAY_CELLS), way_measures, WAY_FORM, depends_on=3, of_places=True),
 )
-_ALL = tuple(table for measures in _MEASURES for table in (*measures.tables, *measures.follow))
+MEASURED = tuple(table for measures in _MEASURES for table in (*measures.tables, *measures.follow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +165,11 @@ def measure_tracks(lake: Lake, due: DueTracks, tick: Callable[[], None] = lambda
     made = {table: list[pl.DataFrame]() for each in due.measures for table in each.measures.tables}
     unreadable = set()
     for activity_id in due.stale:
+        path = counted_track(lake, due.year, activity_id)
         try:
-            points = pl.read_parquet(counted_track(lake, due.year, activity_id), hive_partitioning=False)
+            points = pl.read_parquet(path, hive_partitioning=False)
         except UNREADABLE:
+            drop_damaged([path])
             unreadable.add(activity_id)
             continue
         owner = due.owners.get(activity_id)
@@ -254,4 +264,4 @@ def _known(lake: Lake, year: int, measures: _Measures) -> tuple[dict[int, str], 
 
 def _years(lake: Lake) -> set[int]:
     """The years with a folder of tracks, or of data made from them."""
-    return folders_of(lake.tracks) | table_years(lake, _ALL)
+    return folders_of(lake.tracks) | table_years(lake, MEASURED)

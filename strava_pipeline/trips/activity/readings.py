@@ -2,17 +2,17 @@
 
 A trip is read again only where something differs that its answer depends on. The file holds no position and no
 column of the source but ids and the start; hashes and decisions stand beside them. It can be deleted: then the next run
-reads everything once more. One run at a time has it open, which holds the lock `trips`.
+reads everything once more, as a run does that meets damage. One run at a time has it open, which holds the lock `trips`.
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import duckdb
 import polars as pl
@@ -21,6 +21,7 @@ from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.core.json_values import finite_number, parse_instant
 from strava_pipeline.core.years import YearRange
 from strava_pipeline.environment.file_locks import is_open_in_duckdb
+from strava_pipeline.lake.files import set_aside
 from strava_pipeline.lake.gold.sessions import WITHOUT_CACHE
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.sql import sql
@@ -35,6 +36,7 @@ from strava_pipeline.trips.activity.rules.replay import Groups, Label
 from strava_pipeline.trips.activity.rules.verdict import Verdict
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX
 
+T = TypeVar("T")
 # enough to compare a million trips, the rest being on disk; where it isn't, _MORE
 _SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "48MB", "preserve_insertion_order": False}
 _MORE = "4GB"
@@ -283,9 +285,25 @@ class Readings:
         self._set_note("rows", _newest(self._lake))
 
 
+def with_readings(lake: Lake, use: Callable[[Readings], T]) -> T:
+    """What `use` makes of the file of a data folder, for a caller that holds its lock.
+
+    Where a block of it turns out to be damaged, the file is set aside, and `use` begins again with a new one, once.
+    """
+    try:
+        with opened_readings(lake) as readings:
+            return use(readings)
+    except duckdb.Error:
+        if _is_whole(lake.trip_readings):  # so it was a full disk, too little memory, or a statement
+            raise
+    set_aside(lake.trip_readings)
+    with opened_readings(lake) as readings:
+        return use(readings)
+
+
 @contextmanager
 def opened_readings(lake: Lake) -> Iterator[Readings]:
-    """The file of a data folder, for a caller that holds its lock; made anew where it is missing or outdated."""
+    """The file of a data folder; made anew where it is missing or outdated. Raises duckdb.Error if it can't be read."""
     path = lake.trip_readings
     path.parent.mkdir(parents=True, exist_ok=True)
     connection = _usable(lake, path) or _new(lake, path)
@@ -296,23 +314,31 @@ def opened_readings(lake: Lake) -> Iterator[Readings]:
 
 
 def _usable(lake: Lake, path: Path) -> duckdb.DuckDBPyConnection | None:
-    """The open file; None if there is none, if it is damaged, or if rows that it knows of were deleted."""
+    """The open file; None if there is none, if it was not filled, or if rows that it knows of were deleted."""
     if not path.exists():
         return None
     if is_open_in_duckdb(path, for_writing=False):
         raise PipelineError(f"{path} is open in another program. Close it there, and run again.")
-    try:
-        connection = _connected(path)
-    except duckdb.Error:
-        return None
-    try:
+    connection = _connected(path)
+    with suppress(duckdb.CatalogException):
         notes = dict(connection.execute("SELECT name, value FROM notes").fetchall())
         if notes.get("version") == _VERSION and all((lake.trips / name).exists() for name in notes["rows"].split()):
             return connection
-    except duckdb.Error:
-        pass
     connection.close()
     return None
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether every row can be read, without a write and in little memory."""
+    try:
+        with duckdb.connect(str(path), read_only=True) as connection:
+            for (table,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                connection.execute(f"SELECT max(hash(each)) FROM {table} AS each").fetchall()
+    except duckdb.OutOfMemoryException:
+        return True
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _new(lake: Lake, path: Path) -> duckdb.DuckDBPyConnection:

@@ -29,10 +29,10 @@ from strava_pipeline.trips.activity.reading.connect import Answers, trip_keys, t
 from strava_pipeline.trips.activity.reading.opening import file_mark
 from strava_pipeline.trips.activity.reading.read import sealed_rows
 from strava_pipeline.trips.activity.reading.source import TripSource
-from strava_pipeline.trips.activity.readings import Readings, Scope, opened_readings
+from strava_pipeline.trips.activity.readings import Readings, Scope, with_readings
 from strava_pipeline.trips.activity.rules.bundle import State
 from strava_pipeline.trips.activity.rules.diagnosis import replay_row
-from strava_pipeline.trips.activity.rules.replay import hash_of, totals_of
+from strava_pipeline.trips.activity.rules.replay import Groups, hash_of, totals_of
 from strava_pipeline.trips.activity.rules.thresholds import thresholds
 from strava_pipeline.trips.activity.rules.verdict import ALGORITHMS
 from strava_pipeline.trips.activity.tables import TRIP_DIAGNOSTICS, TRIP_INDEX, TRIP_REPLAY
@@ -100,13 +100,17 @@ class Reading:
 
     def tables(self, allow_shrink: bool) -> dict[str, TripsRead]:
         """Bring both tables up to date; what came of each."""
-        with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
+
+        def use(readings: Readings) -> tuple[Counter[str], int, dict[str | None, int], tuple[int, int], dict[int, int]]:
             self._relabel(readings)
             why = self._read(readings, is_listing=True)
             refused = self._mark_gone(readings, allow_shrink)
             self._merge()
             opened = readings.keys_used(self._scope.years, self._run.years)
-            (listed, duplicates), rows = readings.counts(), readings.rows_by_year()
+            return why, refused, opened, readings.counts(), readings.rows_by_year()
+
+        with self._run.exclusive("trips"):
+            why, refused, opened, (listed, duplicates), rows = with_readings(self._run.lake, use)
         read, names, states = why.total(), self._keys.names, states_of(self._run, self._scope.years)
         return {
             table: TripsRead(
@@ -129,9 +133,13 @@ class Reading:
 
     def replay(self) -> dict[str, dict[str, Any]]:
         """Bring the table of the replay up to date: totals by version."""
-        with self._run.exclusive("trips"), opened_readings(self._run.lake) as readings:
+
+        def use(readings: Readings) -> tuple[list[Groups], str]:
             self._read(readings, is_listing=False)
-            groups, hashed = readings.groups(len(ALGORITHMS)), hash_of(readings.digests())
+            return readings.groups(len(ALGORITHMS)), hash_of(readings.digests())
+
+        with self._run.exclusive("trips"):
+            groups, hashed = with_readings(self._run.lake, use)
         totals = {version.full_name: totals_of(found) for version, found in zip(ALGORITHMS, groups, strict=True)}
         rows = [replay_row(name, thresholds(name).version, hashed, found) for name, found in totals.items()]
         save_trips(self._run.lake, TRIP_REPLAY, pl.concat(rows), self._run.now())

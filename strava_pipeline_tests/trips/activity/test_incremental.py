@@ -15,6 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import duckdb
 import psycopg
 import pytest
 from hypothesis import given, settings
@@ -59,6 +60,7 @@ from strava_pipeline_tests.trips.activity.sources import (
 from strava_pipeline_tests.trips.activity.world import ride
 
 pytestmark = pytest.mark.slow
+_HEADERS, _BLOCK = 3 * 4096, 1 << 18  # bytes of a DuckDB file
 
 
 @dataclass
@@ -359,6 +361,48 @@ def test_what_was_read_is_made_again_where_it_was_lost_or_its_rows_were_deleted(
     for path in files_of(lake, TRIP_INDEX):
         path.unlink()
     assert (world.run().read, world.kept()) == (5, kept)
+
+
+@pytest.mark.dear
+def test_a_damaged_block_is_met_once_whichever_it_is_and_said(world: World, caplog: pytest.LogCaptureFixture) -> None:
+    world.run()
+    path = Lake(world.folder / "data").trip_readings
+    met = list[int]()
+    for number in range(1, 1 + path.stat().st_size // _BLOCK):
+        block = _HEADERS + (number - 1) * _BLOCK
+        with path.open("r+b") as file:
+            file.seek(block + 999)
+            file.write(b"damaged!")
+        caplog.clear()
+        if number % 2:
+            assert world.replay()["trips"] == 5
+        world.rows[number % 5 + 1]["distance_meters"] = 700.0 + number
+        world.write()
+        assert world.run().listed == 5
+        said = [each.getMessage() for each in caplog.records if "can't be read" in each.getMessage()]
+        assert said == [f"{path} can't be read. It is set aside, and made anew."][: len(said)]
+        met += [number] * len(said)
+        assert path.with_suffix(".damaged").exists() == bool(met)
+        if {number % 2 for number in met} == {0, 1}:
+            break
+    assert {number % 2 for number in met} == {0, 1}, "both a run and a replay met one"
+    world.check_whole()
+
+
+@pytest.mark.parametrize("error", [duckdb.OutOfMemoryException, duckdb.IOException, duckdb.ParserException])
+def test_no_other_error_sets_the_file_aside(world: World, error: type[duckdb.Error]) -> None:
+    world.run()
+    lake = Lake(world.folder / "data")
+    before = lake.trip_readings.stat()
+
+    def use(held: readings.Readings) -> None:
+        held.listed()
+        raise error("full")
+
+    with pytest.raises(error):
+        readings.with_readings(lake, use)
+    after = lake.trip_readings.stat()
+    assert (after.st_ino, after.st_size) == (before.st_ino, before.st_size)
 
 
 def test_a_file_that_another_program_has_open_is_left_as_it_is(world: World) -> None:
