@@ -12,9 +12,9 @@ from typing import Any
 OWN, API, PUBLISHED = "own", "api", "published"
 KINDS = (OWN, API, PUBLISHED)
 FOLDER, NAME = "folder:", "name:"  # before the id and the name of the data folder, in a snapshot's tags
-MADE = "made:"  # before the mark of the copy that made it; before 0.4 before an id of the folder that made it
+MADE = "made:"  # before the mark of the copy that made it; in earlier versions before an id of the folder that made it
 BESIDE = "beside:"  # before the kinds that the copy has, once the run is done that made the snapshot, with a + between
-EXPIRED = "expired:"  # before the state of expired.jsonl when it was made, a hash of its lines; before 0.4 before their number
+EXPIRED = "expired:"  # before the state of expired.jsonl when it was made, a hash of its lines; earlier ones have none
 # of so many days, weeks and months that have snapshots, the newest one each
 _KEPT = (14, lambda at: at.date()), (8, lambda at: at.isocalendar()[:2]), (24, lambda at: (at.year, at.month))
 

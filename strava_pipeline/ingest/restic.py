@@ -175,9 +175,10 @@ class Restic:
 
         self._run(["ls", snapshot], node)
 
-    def restore(self, snapshot: str, into: Path, look: Callable[[], object], only: str | None = None) -> None:
-        """Write a snapshot, or the path `only` of it, into a folder, over existing files. `look` is called each second."""
-        self._run(["restore", snapshot, "--target", str(into), *(["--include", only] if only else [])], look=look)
+    def restore(self, snapshot: str, into: Path, look: Callable[[], object], *only: str) -> None:
+        """Write a snapshot, or the paths `only` of it, into a folder, over existing files. `look` is called each second."""
+        included = [word for path in only for word in ("--include", path)]
+        self._run(["restore", snapshot, "--target", str(into), *included], look=look)
 
     def check(self, percent: float) -> None:
         """Check that the repository is complete, and read a part of its data. Raises CopyIncompleteError if it is damaged."""

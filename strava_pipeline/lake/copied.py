@@ -154,9 +154,9 @@ class KnownCopy:
         beginnings: of each file that is only appended to, its size and a hash of so many bytes.
         pruned_at: when the copy was last pruned (UTC).
         folder: the copy's id for this folder; also stored in the decisions, which are copied.
-        marks: of all snapshots that it knows, and of those that it is about to make: others were made elsewhere.
+        marks: of all snapshots that it knew, and of those that it was about to make: others were made elsewhere.
         instance: what an older version had in place of marks, the same in all snapshots that this folder made.
-        states: of snapshots of an older version, by their ids, the states of expired.jsonl that they knew.
+        lost: files that it had and that are gone here, until they are here again, or a person adopts.
         earlier: addresses of copies that this folder had before.
     """
 
@@ -170,7 +170,7 @@ class KnownCopy:
     folder: str = ""
     marks: tuple[str, ...] = ()
     instance: str = ""
-    states: Mapping[str, str] = field(default_factory=dict)
+    lost: tuple[str, ...] = ()
     earlier: tuple[str, ...] = ()
 
 
@@ -216,8 +216,8 @@ def keep_folder_id(lake: Lake, folder: str) -> None:
         write_whole(path, f"{folder}\n".encode())
 
 
-def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
-    """Which of these files, that the copy has and the folder lacks, nobody gave up.
+def lost_files(lake: Lake, files: Iterable[str], lost: Iterable[str] = ()) -> list[str]:
+    """Which of these files, that the copy has and the folder lacks, nobody gave up; and which of those that were lost before.
 
     Given up is what an expiry or a purge names, an inbox that was read, rows of trips that stand in a newer file, and what a
     person keeps beside: widgets, views, *.toml.
@@ -236,7 +236,7 @@ def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
             case ["trips", table, *parts]:  # files of rows are joined, into the newest one
                 newest = max((path.name for path in (lake.trips / Path(table).stem).glob("*.parquet")), default="")
                 return newest > (parts[-1] if parts else "0")
-            case ["bronze", "files" | "imports", *parts]:
+            case ["bronze", "files" | "imports", *parts] | ["bronze", "providers", _, "originals", *parts]:
                 return not named.isdisjoint(each.partition(".")[0] for each in parts)
             case ["bronze", "changes", change, _]:  # an attempt at a change that was proposed of it
                 return bool(left) and change not in journal
@@ -244,7 +244,10 @@ def lost_files(lake: Lake, files: Iterable[str]) -> list[str]:
                 return not ids.isdisjoint(parts[1:3]) or (bool(left) and name.endswith(".damaged"))
         return False
 
-    return sorted(name for name in files if not is_given_up(name))
+    again = {name for name in lost if not (lake.data_dir / name).exists()}
+    return sorted(
+        name for name in {*files, *again} if not is_given_up(name) or (name in again and root_of(name) == "trips")
+    )
 
 
 def beginnings(lake: Lake, known: Mapping[str, tuple[int, str]] | None = None) -> dict[str, tuple[int, str]]:
@@ -289,7 +292,7 @@ class CopyAge:
 
 def copy_age(lake: Lake, place: str | None) -> CopyAge:
     """What is known here of the copy at `place`; the store is not asked."""
-    known, lacking, lost = known_copy(lake), 0, sum(lost_decisions(lake).values())
+    known, lacking, gone = known_copy(lake), 0, set[str]()
     if known is not None and known.where != place:
         known = None
     try:
@@ -297,7 +300,8 @@ def copy_age(lake: Lake, place: str | None) -> CopyAge:
             held = (copied_files(lake, kind) if known else None) or {}
             found = find(lake, kind).files
             lacking += sum(held.get(name) != state for name, state in found.items())
-            lost += len(lost_files(lake, held.keys() - found.keys()))
+            gone |= held.keys() - found.keys()
+        lost = sum(lost_decisions(lake).values()) + len(lost_files(lake, gone, known.lost if known else ()))
     except (PipelineError, OSError) as error:
         return CopyAge(known.at if known else None, 0, told(error))
     return CopyAge(known.at if known else None, lacking, known.problem if known else "", lost)

@@ -82,20 +82,21 @@ def lost_decisions(lake: Lake) -> dict[str, int]:
     return {name: len(lost) for name in FILES if (lost := _lacking(kept[name], here[name]))}
 
 
-def bring_back_decisions(lake: Lake, place: Path, names: Iterable[str], is_left_out: LeftOut) -> dict[str, int]:
-    """Add the lines of these files that the decisions lack and a folder has; returns how many, by file.
+def bring_back_lines(
+    lake: Lake, here: Path, place: Path, names: Iterable[str], is_left_out: LeftOut = lambda line: False
+) -> dict[str, int]:
+    """Add the lines of these files that the folder `here` lacks and another one has; returns how many, by file.
 
     None is removed. What is added stands before what was written since, as it did.
     """
     added = {}
     with locked(lake, "decisions"):
         for name in names:
-            own, there = decision_lines(lake.decisions / name), decision_lines(place / name)
+            own, there = decision_lines(here / name), decision_lines(place / name)
             there = [line for line in there if not is_left_out(line)]
-            merged = [*there, *_lacking(own, there)]
-            if len(merged) > len(own):
-                added[name] = len(merged) - len(own)
-                write_whole(lake.decisions / name, b"".join(merged))
+            if new := len(_lacking(there, own)):
+                added[Path(name).name] = new
+                write_whole(here / name, b"".join([*there, *_lacking(own, there)]))
     return added
 
 

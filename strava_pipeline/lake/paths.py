@@ -114,6 +114,7 @@ class Lake:
     purged_api = _Below("state/purged_api")  # the same for a purge of data from Strava's API alone
     # data that the purge of one activity has moved aside to delete; there until all of that purge is done
     purging = _Below("state/purging")
+    purge_begun = _Below("state/purging/begun")  # until all of what is recorded as purged is out of bronze
     # when the beginning expiry of data from Strava's API was announced
     expiry_announced = _Below("state/expiry_announced")
 

@@ -195,11 +195,15 @@ def refuse_unfinished(lake: Lake, error: type[PipelineError]) -> None:
         )
 
 
+def refuse_unremoved(lake: Lake, error: type[PipelineError]) -> None:
+    """Raise the error if bronze may hold what is recorded as purged: a copy would know the purge, and have what it takes."""
+    if lake.purge_begun.exists() and purges(lake):
+        refuse_unfinished(lake, error)
+
+
 def unfinished_purge(lake: Lake) -> tuple[Path, str] | None:
-    """What a purge that is running, or was interrupted, has moved aside; and the command that ends it."""
-    of_one = [
-        (lake.purging, f"purge {each.purged}") for each in purges(lake)[-1:]
-    ]  # else it died before it recorded any
+    """What a purge that is running, or was interrupted, has left; and the command that ends it."""
+    of_one = [(lake.purging, f"purge {each.purged}") for each in purges(lake)[-1:]]
     ways = (lake.purged, "purge"), (lake.purged_api, "purge --api"), *of_one
     return next(((left, f"strava-pipeline {command}") for left, command in ways if left.exists()), None)
 

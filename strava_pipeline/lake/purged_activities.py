@@ -5,6 +5,7 @@ removal is done again from the beginning, which finds what is left. Words about 
 """
 
 import json
+import re
 import shutil
 from collections.abc import Collection, Set
 from contextlib import suppress
@@ -19,7 +20,7 @@ from strava_pipeline.lake.bronze.expired import Expired, purges
 from strava_pipeline.lake.bronze.listing import Listing
 from strava_pipeline.lake.bronze.listings import listings
 from strava_pipeline.lake.changes import changes_folder
-from strava_pipeline.lake.decisions import FILES, bring_back_decisions
+from strava_pipeline.lake.decisions import FILES, bring_back_lines, decision_lines
 from strava_pipeline.lake.files import DamagedFileError, unpacked_json, write_whole
 from strava_pipeline.lake.imports.files import store_durably, stored_bytes
 from strava_pipeline.lake.imports.manifests import Import, ImportedFile, all_imports, rewrite_without
@@ -39,7 +40,9 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
     """Remove activities by their ids, of all sources, and files by their hashes. Nobody else may use the lake."""
     for source in lake.listed_sources:
         for listing in listings(lake, source):
-            _remove_originals(lake, listing, ids)
+            for digest in originals_of(listing, ids):
+                for path in (lake.providers / source / "originals").glob(f"{digest}*"):
+                    path.unlink()
             listing.expire(ids, datetime.min.replace(tzinfo=UTC), years)
             for damaged in listing.folder.glob("*.damaged"):  # which can't be looked into
                 damaged.unlink()
@@ -59,29 +62,39 @@ def remove_activities(lake: Lake, ids: Set[int], files: Collection[str], years: 
     forget_notifications(lake, names)
 
 
+def begin_purge(lake: Lake) -> None:
+    """Mark that what is recorded as purged may be in bronze: until all of it is removed nothing is copied."""
+    lake.purging.mkdir(parents=True, exist_ok=True)
+    lake.purge_begun.touch()
+
+
 def bring_back_words(lake: Lake, place: Path) -> dict[str, int]:
     """Add the lines that the decisions lack and a folder of decisions has; returns how many, by file.
 
     Lines about what was purged, here or there, are left out, and removed here. A purge that came back has to be done again.
     """
-    known, gone = {each.purged for each in purges(lake)}, f"{Expired.kind}.jsonl"
-    added = bring_back_decisions(lake, place, [gone], lambda line: False)
-    if not {each.purged for each in purges(lake)} <= known:
-        lake.purging.mkdir(parents=True, exist_ok=True)
+    gone = f"{Expired.kind}.jsonl"
+    if {*_purging(place / gone)} - {*_purging(lake.decisions / gone)}:
+        begin_purge(lake)  # before they are known here
+    added = bring_back_lines(lake, lake.decisions, place, [gone])
     names = {str(key) for each in purges(lake) for key in each.ids}
     others = (name for name in FILES if name != gone)
-    added |= bring_back_decisions(lake, place, others, lambda line: not names.isdisjoint(_named(line)))
+    added |= bring_back_lines(lake, lake.decisions, place, others, lambda line: not names.isdisjoint(_named(line)))
     _remove_words(lake, names)
     return added
 
 
-def _remove_originals(lake: Lake, listing: Listing, ids: Set[int]) -> None:
-    spec = spec_of(listing.manifest.source)
+def _purging(path: Path) -> list[bytes]:
+    return [line for line in decision_lines(path) if re.search(rb'"purged": ?-?[0-9]', line)]
+
+
+def originals_of(listing: Listing, ids: Set[int]) -> set[str]:
+    """The hashes of the tables of one's own, of which a list was made, that have one of these activities."""
+    found, spec = set[str](), spec_of(listing.manifest.source)
     for page in listing.folder.glob("page-*.json.gz") if "whole" in spec.capabilities else ():
         with suppress(DamagedFileError):
-            for digest in spec.originals_with(unpacked_json(page), ids):
-                for path in (lake.providers / spec.name / "originals").glob(f"{digest}*"):
-                    path.unlink()
+            found.update(spec.originals_with(unpacked_json(page), ids))
+    return found
 
 
 def _remove_from_import(lake: Lake, one: Import, ids: Collection[int], files: Collection[str]) -> None:
@@ -103,7 +116,7 @@ def _remove_words(lake: Lake, names: set[str]) -> None:
     for change in changes:
         shutil.rmtree(changes_folder(lake) / change, ignore_errors=True)
     kept = lake.kept_decisions.glob("*.jsonl")  # the same lines a second time
-    decided = [path for path in (*lake.decisions.glob("*.jsonl"), *kept) if path.stem != Expired.kind]
+    decided = [path for path in (*kept, *lake.decisions.glob("*.jsonl")) if path.stem != Expired.kind]
     for path in (*decided, journal):
         lines = _lines(path)
         left = [line for line in lines if not (names | changes) & _named(line)]

@@ -4,10 +4,8 @@ Whether the folder goes on from what the copy has, what it lost since then, and 
 """
 
 import shutil
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 from uuid import uuid4
@@ -36,6 +34,7 @@ from strava_pipeline.lake.copied import (
 )
 from strava_pipeline.lake.decisions import decision_lines, lost_decisions, record_decisions
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.lake.purge import refuse_unfinished
 from strava_pipeline.operations.run_context import RunContext
 
 LOCK = "copy"
@@ -84,7 +83,8 @@ class ComparedCopy:
         known = known_copy(run.lake) or KnownCopy(restic.where)
         if known.where != restic.where:
             earlier = (*known.earlier, known.where)
-            known = KnownCopy(restic.where, folder=known.folder, earlier=earlier)
+            marks, instance = known.marks, known.instance
+            known = KnownCopy(restic.where, folder=known.folder, marks=marks, instance=instance, earlier=earlier)
         self.id = folder_id(run.lake) or uuid4().hex
         self.known = replace(known, folder=self.id)
         self.since = expired_since(run.lake)
@@ -104,9 +104,10 @@ class ComparedCopy:
         found = {kind: find(self.lake, kind) for kind in KINDS}
         before = {kind: self._before(kind, snapshots) for kind in KINDS}
         gone = (name for kind in KINDS for name in before[kind].keys() - found[kind].files.keys())
-        self.lost = [] if self.adopt else lost_files(self.lake, gone)
+        self.lost = [] if self.adopt else lost_files(self.lake, gone, self.known.lost)
         self._settle_lines(snapshots, before[OWN], found[OWN].files)
-        self._refuse_missing()
+        if not self.lake.purge_begun.exists():  # a purge that came back is ended first
+            self._refuse_missing()
         return snapshots, found, before
 
     def _snapshots(self) -> list[CopySnapshot]:
@@ -132,34 +133,26 @@ class ComparedCopy:
                 "be another athlete's, or this folder may have lost what belongs to it: then get the data back by "
                 f"`strava-pipeline copy restore`, into an empty folder. To copy this folder there: {ADOPT}"
             )
-        _refuse_elsewhere(
-            self.lake,
-            self.restic,
-            ours,
-            self.run.now(),
-            f"To get what was decided there: {BRING_BACK}. To go on here with what is here, and end there: {ADOPT}",
-        )
+        advice = f"To get what was decided there: {BRING_BACK}. To go on here with what is here, and end there: {ADOPT}"
+        _refuse_elsewhere(self.lake, self.restic, ours, advice)
         return self._knowing(ours)
 
     def _knowing(self, snapshots: Sequence[CopySnapshot]) -> list[CopySnapshot]:
         """The snapshots, those of an older version with the state of expired.jsonl that is in them: others have that of the
-        newest `own` one, since what was recorded later was not followed yet.
+        newest `own` one, since what was recorded later was not followed yet. They are read while something has to be followed.
         """
         older = sorted((each for each in snapshots if not each.expired), key=lambda each: (each.kind != OWN, each.at))
-        states, newest_state = dict[str, str](), sha256().hexdigest()
-        for each in older:
-            states[each.id] = self.known.states.get(each.id) or (
-                self._state_in(each) if each.kind == OWN else newest_state
-            )
-            newest_state = states[each.id]
-        self.known = replace(self.known, states=states)
-        return [each.knowing(states[each.id]) if each.id in states else each for each in snapshots]
+        state, known = sha256().hexdigest(), {each.id: each for each in snapshots}
+        for each in older if self.known.left != self.state else ():
+            state = self._state_in(each) if each.kind == OWN else state
+            known[each.id] = each.knowing(state)
+        return [*known.values()]
 
     def _state_in(self, snapshot: CopySnapshot) -> str:
-        name, scratch = f"{self.lake.decisions.name}/{Expired.kind}.jsonl", self.lake.copy_scratch
+        scratch = self.lake.copy_scratch
         try:
-            self.restic.restore(snapshot.id, scratch, lambda: None, f"/{name}")
-            return sha256(b"".join(decision_lines(scratch / name))).hexdigest()
+            self.restic.restore(snapshot.id, scratch, lambda: None, f"/{self.lake.decisions.name}")
+            return state_of(scratch / self.lake.decisions.name)
         finally:
             shutil.rmtree(scratch, ignore_errors=True)
 
@@ -183,7 +176,7 @@ class ComparedCopy:
         Raises CopyIncompleteError if decisions are lost: nothing is copied then.
         """
         lake, kept = self.lake, lost_decisions(self.lake)
-        elsewhere = {each.expired for each in snapshots} - self.since.keys()
+        elsewhere = {each.expired for each in snapshots if each.expired} - self.since.keys()
         if self.adopt:
             if elsewhere:
                 record_decisions(lake, Expired(at=self.run.now(), by=ADOPT, ids=[], adopts=tuple(sorted(elsewhere))))
@@ -211,6 +204,7 @@ class ComparedCopy:
     def _refuse_missing(self) -> None:
         roots = {root_of(name) for name in self.lost}
         if gone := sorted(name for name in roots if not (self.lake.data_dir / name).exists()):
+            refuse_unfinished(self.lake, CopyIncompleteError)
             raise CopyIncompleteError(
                 f"{some_of(gone, 3)} in {self.lake.data_dir} was copied before and is gone, so nothing was copied. Is a disk not "
                 f"mounted? To get it back: `strava-pipeline copy restore`, into an empty folder. If it is right so: {ADOPT}"
@@ -229,40 +223,37 @@ def files_in(restic: Restic, snapshot: CopySnapshot) -> dict[str, State]:
     return found
 
 
-def made_elsewhere(ours: Iterable[CopySnapshot], known: KnownCopy) -> list[CopySnapshot]:
-    """The snapshots that this folder did not make, or made before it was set back."""
-    return [each for each in ours if each.mark not in (known.marks or (known.instance,))]
+def state_of(decisions: Path) -> str:
+    """The state of expired.jsonl in a folder of decisions."""
+    return sha256(b"".join(decision_lines(decisions / f"{Expired.kind}.jsonl"))).hexdigest()
 
 
-def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], now: datetime, advice: str) -> None:
+def made_elsewhere(ours: Iterable[CopySnapshot], known: KnownCopy | None) -> list[CopySnapshot]:
+    """The snapshots that this folder did not make, or made before it was set back; all, where nothing is noted here."""
+    noted = {*known.marks, known.instance} if known is not None else set()
+    return [each for each in ours if not each.mark or each.mark not in noted]
+
+
+def _refuse_elsewhere(lake: Lake, restic: Restic, ours: Iterable[CopySnapshot], advice: str) -> None:
     """Raise CopyIncompleteError if another folder made a snapshot of this one: a restored or cloned one, or the one that was
     restored or cloned; or this one, before it was set back.
     """
-    last, known, folder = newest(ours, now), known_copy(lake), lake.data_dir.resolve()
-    if last is None:
-        return
-    if known is not None and known.marks:
-        is_ours = not made_elsewhere(ours, known)
-    elif known is not None and known.instance:
-        is_ours = last.mark == known.instance
-    else:  # what was noted here is lost
-        is_ours = last.host == socket.gethostname() and all(Path(path).is_relative_to(folder) for path in last.paths)
-    if not is_ours:
+    if others := made_elsewhere(ours, known_copy(lake)):
+        last = max(others, key=lambda each: each.at)
         raise CopyIncompleteError(
-            f"The newest snapshot of this folder in {restic.where} was made elsewhere, on {last.host} at "
-            f"{last.at:%Y-%m-%d %H:%M} UTC, or by this folder before it was set back: a copy has one folder that it is made of. "
-            f"{advice}"
+            f"A snapshot of this folder in {restic.where} was made elsewhere, on {last.host} at {last.at:%Y-%m-%d %H:%M} UTC, or "
+            f"by this folder before it was set back: a copy has one folder that it is made of. {advice}"
         )
 
 
-def delete_copy(settings: Settings, lake: Lake, now: datetime, *, api: bool) -> None:
+def delete_copy(settings: Settings, lake: Lake, *, api: bool) -> None:
     """Delete the copy's data of this folder, or only its data from Strava's API, in every state that it kept.
 
     Raises PipelineError if that is impossible, or if the newest snapshot was made by another folder.
     """
     restic, folder = restic_of(settings), folder_id(lake)
     ours = [each for each in restic.snapshots() if folder and each.folder == folder]
-    _refuse_elsewhere(lake, restic, ours, now, "Delete it there.")
+    _refuse_elsewhere(lake, restic, ours, f"Delete it there; or go on from it here, by {BRING_BACK}.")
     kinds = (API, PUBLISHED) if api else KINDS
     if going := [each.id for each in ours if each.kind in kinds]:
         restic.forget(going)

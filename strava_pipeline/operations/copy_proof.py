@@ -15,23 +15,25 @@ from strava_pipeline.core.errors import MisuseError, PipelineError
 from strava_pipeline.core.text import printable, some_of
 from strava_pipeline.environment.settings import Settings
 from strava_pipeline.ingest.restic import CopyIncompleteError, Restic, ResticFailedError, restic_of
+from strava_pipeline.lake.bronze.expired import Expired, expired_since
 from strava_pipeline.lake.copied import (
+    APPENDED,
     COMMAND,
-    copied_files,
+    KnownCopy,
     find,
     folder_id,
     is_place,
     known_copy,
     lost_files,
     note_copy,
-    note_files,
 )
+from strava_pipeline.lake.decisions import bring_back_lines, record_decisions
 from strava_pipeline.lake.files import bytes_free, write_whole
 from strava_pipeline.lake.gold.comparing import differing_tables
 from strava_pipeline.lake.locks import locked
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.purged_activities import bring_back_words
-from strava_pipeline.operations.copy_comparison import LOCK, files_in, made_elsewhere
+from strava_pipeline.operations.copy_comparison import BRING_BACK, LOCK, files_in, made_elsewhere, state_of
 from strava_pipeline.operations.progress import Progress, progressing
 from strava_pipeline.operations.rebuilding import rebuild_all
 from strava_pipeline.operations.run_context import RunContext, run_context
@@ -150,36 +152,48 @@ def _written(
 
 
 def restore_decisions(lake: Lake, settings: Settings, now: datetime, folder: str | None) -> dict[str, int]:
-    """Add to the decisions the lines that they lack, of those kept below the state and of the newest copy, where there is one.
+    """Add to the decisions the lines that they lack, of those kept below the state, and where there is a copy of its newest
+    snapshot, and of all that were made elsewhere; so to the files that are only appended to.
 
-    None is removed, but for lines about what was purged. Returns how many were added, by file. This folder goes on from the
-    copy's newest state then. Raises PipelineError if the copy can't be read; what was kept is back then.
+    None is removed, but for lines about what was purged. Returns how many were added, by file. This folder goes on from its
+    copy then. Raises PipelineError if the copy can't be read; what was kept is back then.
     """
     added = Counter(bring_back_words(lake, lake.kept_decisions))
     if settings.is_copied:
         restic, scratch = restic_of(settings), lake.copy_scratch
         with locked(lake, LOCK, who="copy restore"):
             ours = folder_named(restic.snapshots(), folder or folder_id(lake) or None, restic.where)
-            if (last := newest((each for each in ours if each.kind == OWN), now)) is None:
+            if not (own := [each for each in ours if each.kind == OWN]):
                 raise CopyIncompleteError(_lacks(restic.where, {OWN}))
-            known = known_copy(lake)
-            others = made_elsewhere(ours, known) if known is not None else []
-            try:
-                for name in {
-                    last.id,
-                    *(each.id for each in others),
-                }:  # a clock may have been wrong: the newest tells not all
-                    restic.restore(name, place := scratch / name, lambda: None, f"/{lake.decisions.name}")
-                    added.update(bring_back_words(lake, place / lake.decisions.name))
-            finally:
-                shutil.rmtree(scratch, ignore_errors=True)
-            for each in others:  # the files that these have must be here, too
-                there, noted = files_in(restic, each), copied_files(lake, str(each.kind)) or {}
-                there = {name: max(state, noted.get(name, state)) for name, state in there.items()}
-                note_files(lake, str(each.kind), noted | there)
-            if known is not None:
-                note_copy(lake, replace(known, marks=marks_of(ours)))
+            others, states = made_elsewhere(ours, known_copy(lake)), {each.expired for each in ours if each.expired}
+            last = newest(own, now) or own[0]  # the clock is behind all of them
+            for each in sorted({last, *others} & {*own}, key=lambda each: each.at):
+                try:
+                    restic.restore(
+                        each.id, scratch, lambda: None, f"/{lake.decisions.name}", *(f"/{name}" for name in APPENDED)
+                    )
+                    states.add(state_of(scratch / lake.decisions.name))
+                    added.update(
+                        bring_back_lines(lake, lake.data_dir, scratch, APPENDED)
+                    )  # of which the next line leaves out some
+                    added.update(bring_back_words(lake, scratch / lake.decisions.name))
+                finally:
+                    shutil.rmtree(scratch, ignore_errors=True)
+            if {each.folder for each in ours} == {folder_id(lake) or own[0].folder}:
+                _go_on(lake, restic, ours, others, states, now)
     return dict(added)
+
+
+def _go_on(
+    lake: Lake, restic: Restic, ours: list[CopySnapshot], others: list[CopySnapshot], states: set[str], now: datetime
+) -> None:
+    """Note all snapshots as known, their states of expired.jsonl as united, and which of their files are not here."""
+    if elsewhere := states - expired_since(lake).keys():
+        record_decisions(lake, Expired(at=now, by=BRING_BACK, ids=[], unites=tuple(sorted(elsewhere))))
+    known = known_copy(lake) or KnownCopy(restic.where, folder=ours[0].folder)
+    gone = {name for each in others for name in files_in(restic, each) if not (lake.data_dir / name).exists()}
+    lost = lost_files(lake, gone, known.lost)
+    note_copy(lake, replace(known, marks=(*known.marks, *marks_of(ours)), lost=(*lost,)))
 
 
 def _chosen(

@@ -59,7 +59,7 @@ from strava_pipeline.lake.copied import (
 from strava_pipeline.lake.decisions import keep_decisions
 from strava_pipeline.lake.notifications import notify
 from strava_pipeline.lake.paths import Lake
-from strava_pipeline.lake.purge import refuse_unfinished, unfinished_purge
+from strava_pipeline.lake.purge import refuse_unremoved
 from strava_pipeline.operations.copy_comparison import LOCK, ComparedCopy, loss
 from strava_pipeline.operations.progress import progressing
 from strava_pipeline.operations.run_context import RunContext
@@ -106,8 +106,7 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
         gather_beside(run.lake, beside(run.lake, settings))
         age, known = copy_age(run.lake, settings.copy_place), known_copy(run.lake)
         has_expired = known is not None and known.left != next(iter(expired_since(run.lake)))
-        is_due = age.at is None or age.lacking or age.problem or age.lost or has_expired
-        if is_due and not unfinished_purge(run.lake):  # which copies at its end; of an interrupted one tells `status`
+        if age.at is None or age.lacking or age.problem or age.lost or has_expired:
             done = make_copy(run, settings)
             problem = done.problem
     except (PipelineError, OSError) as error:
@@ -119,15 +118,12 @@ def copy_after_run(run: RunContext, settings: Settings) -> StepReport:
     return StepReport(SECOND_COPY, [done], findings=[Finding(COPIED, not problem, advice=problem)])
 
 
-def make_copy(
-    run: RunContext, settings: Settings, *, adopt: bool = False, anew: bool = False, ends_purge: bool = False
-) -> Copied:
+def make_copy(run: RunContext, settings: Settings, *, adopt: bool = False, anew: bool = False) -> Copied:
     """Bring the copy up to date.
 
     Args:
         adopt: accept this folder's present state for this repository, whatever either had before.
         anew: make a snapshot of each kind, changed or not.
-        ends_purge: all that a purge takes is gone here; otherwise an unfinished one is refused.
 
     Raises PipelineError if the copy can't be made or belongs to another folder; CopyIncompleteError if files could not
     be read, or folders are gone that the copy has. The copy's earlier contents stay complete.
@@ -141,8 +137,7 @@ def make_copy(
                 "RESTIC_REPOSITORY."
             )
         with run.exclusive(LOCK):
-            if not ends_purge:
-                refuse_unfinished(lake, CopyIncompleteError)
+            refuse_unremoved(lake, CopyIncompleteError)
             gather_beside(lake, beside(lake, settings))
             is_limited = settings.api_keep_days is not None
             return _Copying(run, restic, is_limited=is_limited, adopt=adopt, anew=anew).all()
@@ -175,7 +170,8 @@ class _Copying(ComparedCopy):
         found[OWN] = find(self.lake, OWN)  # with the id
         self.kinds = [kind for kind in KINDS if found[kind].files]
         leaving = outlived(snapshots, self.since)
-        self.known = replace(self.known, marks=(*marks_of(snapshots), self.mark))
+        marks = dict.fromkeys((*self.known.marks, *marks_of(snapshots)))  # of places that it had before, too
+        self.known = replace(self.known, marks=(*marks,), lost=(*self.lost,))
         for kind in KINDS:
             last = newest((each for each in snapshots if each.kind == kind), self.run.now())
             self._copy(kind, found[kind], before[kind], last, is_leaving=last in leaving)
@@ -193,11 +189,12 @@ class _Copying(ComparedCopy):
         """Make a snapshot of a kind, if a file is new or changed, or if the newest one isn't ours, or has to go."""
         if self.adopt:
             note_files(self.lake, kind, found.files)
-        lost = {name: before[name] for name in self.lost if name in before and name not in found.files}
         known = self.known.snapshots.get(kind, "none")
         stays = last is not None and last.id.startswith(known) and not is_leaving
-        if not found.files or (stays and not self.anew and {**found.files, **lost} == before):
+        if not found.files or (stays and not self.anew and found.files == before):
             return
+        if self.mark not in self.known.marks:
+            self.known = replace(self.known, marks=(*self.known.marks, self.mark))
         note_copy(self.lake, self.known)  # with the mark that the snapshot is going to have
         try:
             made = self._backup(kind, found, last)
@@ -209,7 +206,7 @@ class _Copying(ComparedCopy):
         self.done.bytes_copied += made.bytes
         self.known = replace(self.known, snapshots={**self.known.snapshots, kind: made.id})
         note_copy(self.lake, self.known)
-        note_files(self.lake, kind, {**found.files, **lost})  # so that the next run says it again
+        note_files(self.lake, kind, found.files)
 
     def _backup(self, kind: str, found: Found, last: CopySnapshot | None) -> Backup:
         """Make a snapshot, with a time after that of the last one."""

@@ -26,7 +26,7 @@ from strava_pipeline.lake.imports.manifests import Import, all_imports, is_empti
 from strava_pipeline.lake.paths import Lake
 from strava_pipeline.lake.providers import all_provider_files
 from strava_pipeline.lake.purge import delete_made, going_on_by
-from strava_pipeline.lake.purged_activities import answer_folders, remove_activities
+from strava_pipeline.lake.purged_activities import answer_folders, begin_purge, originals_of, remove_activities
 from strava_pipeline.lake.sql import sql
 from strava_pipeline.operations.importing import import_read
 
@@ -66,6 +66,8 @@ def plan_purge_of(lake: Lake, activity_id: int) -> ActivityPurge:
         raise UnknownIdError(f"No activity has the id {activity_id}. The address of its page ends with it.")
     ids = frozenset(key for key, *_ in found).union(*(each.ids for each in earlier))
     own, whole = _files(lake, ids, {digest for *_, digest in found if digest})
+    originals = (each for source in lake.listed_sources for each in listings(lake, source))
+    own = own.union(*(originals_of(each, ids) for each in originals))
     files = own.union(*(each.files for each in earlier))
     tables = [spec_of(source) for _, source, *_ in found if source not in IMPORTED]
     whole += [{"name": each.title, "import": None, "others": 0} for each in tables if "whole" in each.capabilities]
@@ -80,13 +82,14 @@ def purge_activity(lake: Lake, found: ActivityPurge, years: YearRange, at: datet
     Nobody else may use the lake.
     """
     one, ids, files = found.activity_id, sorted(found.ids), tuple(sorted(found.files))
-    lake.purging.mkdir(exist_ok=True)  # before the ids are recorded: until it is done nothing is copied
+    begin_purge(lake)  # before the ids are recorded
     if not any(found.ids <= {*each.ids} and found.files <= {*each.files} for each in purges(lake)):
         imports = tuple(each.name for each in all_imports(lake) if is_emptied(each, files))
         by = f"strava-pipeline purge {one}"
         record_decisions(lake, Expired(at=at, by=by, ids=ids, purged=one, files=files, imports=imports))
     with going_on_by(lake, f"purge {one}"):
         remove_activities(lake, expired_ids(lake, FILE), purged_files(lake), years)
+        lake.purge_begun.unlink()
         delete_made(lake)
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from strava_pipeline.lake.purge import Place
 
 APPS_PAGE = "https://www.strava.com/settings/apps"
+_DIFFERENT = 4  # the exit code where the copy keeps snapshots, because something is lost
 WORD = "purge"  # to be typed where the athlete's id is not known
 
 
@@ -113,10 +114,10 @@ def _purge_activity(
     with _nobody_else(settings, lake):
         purge_activity(lake, found, year_range(settings.first_year), primed_clock(settings).now())
     _build_again(settings)
-    if copy is not None:
-        copy_again(settings, f"purge {activity_id}", anew=False)
     finish_purge(lake)
-    show({**report, "deleted": True}, as_json=as_json)
+    left = copy_again(settings, f"purge {activity_id}", anew=False) if copy is not None else []
+    show({**report, "deleted": True}, as_json=as_json, advice=left)
+    raise typer.Exit(_DIFFERENT if left else 0)
 
 
 @contextmanager

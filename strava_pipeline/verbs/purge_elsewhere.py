@@ -36,11 +36,10 @@ def staying_copy(settings: "Settings", lake: "Lake", *, keep: bool) -> Iterator[
 
 def delete_with_purge(settings: "Settings", lake: "Lake", command: str, *, api: bool) -> None:
     """Delete the copy, or its data from Strava's API. Raises PipelineError if that fails: then nothing was deleted."""
-    from strava_pipeline.ingest.registry import primed_clock
     from strava_pipeline.operations.copy_comparison import delete_copy
 
     try:
-        delete_copy(settings, lake, primed_clock(settings).now(), api=api)
+        delete_copy(settings, lake, api=api)
     except PipelineError as error:
         raise PipelineError(
             f"The second copy could not be deleted, so nothing here was deleted. {str(error).rstrip('.')}. To delete all the "
@@ -55,11 +54,13 @@ def require_same_copy(settings: "Settings", command: str) -> None:
     require_continuation(_run_of(settings, command), settings)
 
 
-def copy_again(settings: "Settings", command: str, *, anew: bool) -> None:
-    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data."""
+def copy_again(settings: "Settings", command: str, *, anew: bool) -> list[str]:
+    """Bring the copy up to date with the remaining data; `anew`: it has lost all snapshots that could contain deleted data.
+    Returns a problem that keeps the others, if there is one.
+    """
     from strava_pipeline.operations.copying import make_copy
 
-    make_copy(_run_of(settings, command), settings, anew=anew, ends_purge=True)
+    return [*filter(None, [make_copy(_run_of(settings, command), settings, anew=anew).problem])]
 
 
 def _run_of(settings: "Settings", command: str) -> "RunContext":

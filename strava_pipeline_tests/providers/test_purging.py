@@ -3,13 +3,16 @@
 import hashlib
 import re
 
+from strava_pipeline.core.copies import OWN
 from strava_pipeline.core.sources import hashed_id
 from strava_pipeline.lake.bronze.expired import Expired
 from strava_pipeline.lake.bronze.listings import listings
+from strava_pipeline.lake.copied import find, lost_files
 from strava_pipeline.lake.decisions import record_decisions
 from strava_pipeline.lake.imports.files import stored_bytes
 from strava_pipeline.lake.providers import land_provider_file
 from strava_pipeline.lake.purged_activities import remove_activities
+from strava_pipeline.operations.purging import plan_purge_of
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.providers.worlds import World, five
 
@@ -42,7 +45,11 @@ def test_it_leaves_every_page_and_comes_in_by_none(world: World) -> None:
     assert originals() == (not world.by_calls)
     run = world.run()
     record_decisions(lake, Expired(at=run.now(), by="a test", ids=[gone], purged=gone))
+    had, whole = find(lake, OWN).files.keys(), tuple(plan_purge_of(lake, gone).files)
+    assert len(whole) == originals()
+    record_decisions(lake, Expired(at=run.now(), by="a test", ids=[gone], purged=gone, files=whole))
     remove_activities(lake, {gone}, (), run.years)
+    assert lost_files(lake, had - find(lake, OWN).files.keys()) == [], "the second copy takes none of it for a loss"
     world.subject.clock.advance(90_000)
     world.listed()
     left = {hashed_id(name, key) for key in keys if key != keys[2]}

@@ -2,26 +2,31 @@
 
 import hashlib
 import json
+import logging
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
 
 from strava_pipeline.ingest import restic
-from strava_pipeline.ingest.restic import restic_of
+from strava_pipeline.ingest.clock import machine_clock
+from strava_pipeline.ingest.restic import CopyIncompleteError, restic_of
 from strava_pipeline.lake.gold.comparing import differing_tables
 from strava_pipeline.lake.gold.notes import mark_changed
 from strava_pipeline.lake.gold.publish import publish
 from strava_pipeline.lake.gold.warehouse import writing
 from strava_pipeline.lake.notifications import notifications
 from strava_pipeline.lake.paths import Lake
+from strava_pipeline.operations.progress import LogProgress
+from strava_pipeline.operations.retention import let_expire
+from strava_pipeline.operations.run_context import run_context
 from strava_pipeline_tests.contents import unpacked
 from strava_pipeline_tests.patience import PATIENCE
 from strava_pipeline_tests.restic import PASSWORD
@@ -218,3 +223,33 @@ def test_a_copy_that_was_killed_and_two_at_once_end_in_one_that_is_whole(
     assert [each.wait(PATIENCE) for each in both] == [0, 0]
     monkeypatch.setattr(restic, "STALE", timedelta(0))  # restic died without its reader, and left a lock
     assert type_on(copied)("copy", "check").code == 0
+
+
+@pytest.mark.closed
+def test_in_a_folder_that_was_set_back_nothing_is_deleted_before_its_decisions_are_there(
+    copied: Rig, type_on: TypeOn
+) -> None:
+    copied.begin_with("flow")
+    typed, data = type_on(copied), copied.lake.data_dir
+    assert typed("copy").code == 0
+    shutil.copytree(data, before := copied.folder / "before", symlinks=True)
+    one, other = (each["id"] for each in copied.truth()[:2])
+    assert typed("purge", str(one), "--yes").code == 0
+    shutil.rmtree(data)
+    shutil.copytree(before, data, symlinks=True)
+    for words in (("copy",), ("purge", str(other), "--yes")):
+        refused = typed(*words)
+        assert (refused.code, "copy restore --decisions" in refused.err) == (4, True)
+    expiring = copied.settings.model_copy(update={"api_keep_days": 1})
+    copied.lake.expiry_announced.write_text("2020-01-01T00:00:00+00:00")
+    later = machine_clock(now=lambda: datetime(2100, 1, 1, tzinfo=UTC))
+    run = run_context(expiring, LogProgress(logging.getLogger(__name__)), "a test", clock=later)
+    with pytest.raises(CopyIncompleteError, match="was made elsewhere"):
+        let_expire(run, expiring)
+    assert not (copied.lake.decisions / "expired.jsonl").exists(), "nothing was written"
+    back = typed("copy", "restore", "--decisions")
+    assert (back.code, f"It goes by `strava-pipeline purge {one}`" in back.out) == (0, True)
+    assert typed("copy").code == 4
+    assert typed("purge", str(other), "--yes").code == 0
+    assert copied.one("SELECT count(*) FROM activities") == 2
+    assert typed("copy").out.splitlines()[-1] == "The copy is up to date."

@@ -27,7 +27,8 @@ class Expired(Decision):
         files: hashes of files that only told of a purged activity.
         imports: names of imports that brought nothing else.
         readmits: nothing left; what had expired by a limit until then may come in again.
-        adopts: nothing left; states of this file in snapshots of the second copy, from which a person said to go on.
+        adopts: nothing left; states of this file in snapshots of the second copy that a person gave up. They know all until then.
+        unites: nothing left; states whose lines were brought back from there. They know nothing of what other lines name.
     """
 
     kind: ClassVar[str] = "expired"
@@ -37,6 +38,7 @@ class Expired(Decision):
     imports: tuple[str, ...] = ()
     readmits: bool = False
     adopts: tuple[str, ...] = ()
+    unites: tuple[str, ...] = ()
 
 
 _KNOWN: dict[Lake, tuple[tuple[int, int], list[Expired]]] = {}
@@ -74,7 +76,7 @@ def expired_since(lake: Lake) -> dict[str, frozenset[str]]:
     for line in decision_lines(lake.decisions / f"{Expired.kind}.jsonl"):
         lines.append((so_far.hexdigest(), line))
         so_far.update(line)
-    since, kinds = {so_far.hexdigest(): frozenset[str]()}, frozenset[str]()
+    since, kinds, united = {so_far.hexdigest(): frozenset[str]()}, frozenset[str](), set[str]()
     for before, line in reversed(lines):
         try:
             one = Expired.model_validate_json(line)
@@ -82,9 +84,10 @@ def expired_since(lake: Lake) -> dict[str, frozenset[str]]:
             one = None
         if one is not None:
             since |= dict.fromkeys(one.adopts, kinds)
+            united.update(one.unites)
             kinds |= {*KINDS} if one.purged is not None else {API, PUBLISHED} if one.ids else {*()}
         since[before] = kinds
-    return since
+    return since | dict.fromkeys(united - since.keys(), kinds)
 
 
 def expired_lines(lake: Lake) -> list[Expired]:

@@ -40,7 +40,7 @@ T = TypeVar("T")
 # enough to compare a million trips, the rest being on disk; where it isn't, _MORE
 _SETTINGS: dict[str, Any] = {"threads": 1, "memory_limit": "48MB", "preserve_insertion_order": False}
 _MORE = "4GB"
-_VERSION = "2"  # of the tables in begin.sql
+_VERSION = "3"  # of the tables in begin.sql
 _AT_ONCE = 1_000  # trips: about 2 MB of plain columns
 TURNS = 30  # days in which the encrypted columns of all trips are compared as a whole
 _IDENTITY = ("id", "external_id", "start_time", "created_at", "location_count")
@@ -63,7 +63,7 @@ _READ = {
     **dict.fromkeys(("stored", "label", "verdicts"), pl.String),
     "is_answered": pl.Boolean,
 }
-_KEPT = {"external_id": pl.String, "year": pl.Int32, "deleted": pl.Boolean}
+_KEPT = {"external_id": pl.String, "year": pl.Int32, "deleted": pl.Boolean, "outdated": pl.Boolean}
 _ROUTES = {"external_id": pl.String, "asked": pl.Binary, "metres": pl.Float64}
 
 
@@ -146,7 +146,8 @@ class Readings:
         """Note trips that were read, the partitions of those whose rows were saved, and the router's answers."""
         with self._transaction():
             self._load(_sql("record"), _frame(_READ, read), {"salt": salt})
-            self._replace("kept", _frame(_KEPT, [(name, year, False) for name, year in rows.items()]))
+            self._rows(_sql("outdate"), {"ids": [each.id for each in read]})  # but for those whose rows are saved
+            self._replace("kept", _frame(_KEPT, [(name, year, False, False) for name, year in rows.items()]))
             known = [(name, *answer) for name, answer in answers.items() if answer[0] != UNANSWERED]
             self._replace("routes", _frame(_ROUTES, known))
             self._note_newest()
@@ -216,7 +217,8 @@ class Readings:
         with self._transaction():
             self._run("begin")
             self._load(
-                "INSERT INTO kept SELECT external_id, year, deleted_at IS NOT NULL FROM read_parquet($rows)", kept
+                "INSERT INTO kept SELECT external_id, year, deleted_at IS NOT NULL, FALSE FROM read_parquet($rows)",
+                kept,
             )
             self._set_note("version", _VERSION)
             self._note_newest()

@@ -101,7 +101,7 @@ class World:
         return make_copy(self.run(), self.settings, adopt=adopt)
 
     def delete(self, *, api: bool) -> None:
-        delete_copy(self.settings, self.lake, self.now, api=api)
+        delete_copy(self.settings, self.lake, api=api)
 
     def kinds(self) -> list[str]:
         """The kinds of the snapshots in the repository."""

@@ -4,7 +4,6 @@ import hashlib
 import json
 import random
 import shutil
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -26,16 +25,16 @@ def purge(world: World, key: int, *, is_reached: bool = True) -> None:
     """A purge of an activity, in its order: looked at, recorded, removed, copied."""
     if is_reached:
         require_continuation(world.run(), world.settings)
-    world.lake.purging.mkdir(parents=True, exist_ok=True)
+    purged_activities.begin_purge(world.lake)
     if key not in {each.purged for each in purges(world.lake)}:
         by = f"strava-pipeline purge {key}"
         record_decisions(world.lake, Expired(at=world.now, by=by, ids=[key], purged=key))
     gone = {str(each.purged) for each in purges(world.lake)}
     remove(world, gone)
     purged_activities._remove_words(world.lake, gone)
+    shutil.rmtree(world.lake.purging)
     if is_reached:
-        make_copy(world.run(), world.settings, ends_purge=True)
-    world.lake.purging.rmdir()
+        make_copy(world.run(), world.settings)
 
 
 def expire(world: World, key: int) -> None:
@@ -100,11 +99,10 @@ class Years:
             what()
         except CopyIncompleteError:
             self.say()  # life goes on, and the person reads the sentence
-            restore_decisions(world.lake, world.settings, world.now + timedelta(days=4000), None)
+            restore_decisions(world.lake, world.settings, world.now, None)
             if unfinished_purge(world.lake):
                 purge(world, purges(world.lake)[-1].purged or 0)
-            with suppress(CopyIncompleteError):
-                what()
+            what()
         self.look()
 
     def say(self) -> None:

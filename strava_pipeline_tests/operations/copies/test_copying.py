@@ -59,7 +59,10 @@ def test_a_copy_has_what_cannot_be_made_again_and_is_made_again_where_something_
     (world.lake.widgets).mkdir()
     Path(os.fsdecode(os.fsencode(world.lake.widgets) + b"/caf\xe9.sql")).write_bytes(b"SELECT 2")
     assert [world.copy().kinds, world.copy().kinds] == [["own"], []], "a name that is not UTF-8"
-    (world.lake.copied / "last.json").unlink()  # a run died before it noted what it had made
+    (world.lake.copied / "last.json").unlink()
+    with pytest.raises(CopyIncompleteError, match="was made elsewhere"):  # as far as is known here
+        world.copy()
+    assert restore_decisions(world.lake, world.settings, world.now, None) == {}
     assert world.copy().problem == ""
     back = world.restored("later")
     assert "views/mine.sql" not in back
@@ -183,7 +186,7 @@ def test_a_restored_folder_and_the_first_one_do_not_both_go_on(world: World, tmp
     world.restore("second")
     second = World(tmp_path / "second", world.repository, world.now)
     second.write("data/bronze/files/cd/cd34", b"of the second")
-    with pytest.raises(PipelineError, match=r"The newest snapshot of this folder in .* was made elsewhere"):
+    with pytest.raises(PipelineError, match=r"A snapshot of this folder in .* was made elsewhere"):
         second.copy()
     second.copy(adopt=True)
     assert second.copy().kinds == []
@@ -529,7 +532,7 @@ LOSSES: dict[str, tuple[Callable[[World], object], str]] = {
     "the last purge": (lambda world: cut(world, "data/decisions/expired.jsonl", -1), "Lines of expired.jsonl"),
     "the last purge, and what was noted": (
         lambda world: [cut(world, "data/decisions/expired.jsonl", -1), shutil.rmtree(world.lake.state)],
-        "Lines of expired.jsonl",
+        "was made elsewhere",
     ),
     "the list of purges": (lambda world: (world.lake.decisions / "expired.jsonl").unlink(), "Lines of expired.jsonl"),
     "bronze": (lambda world: shutil.rmtree(world.lake.bronze), "was copied before and is gone"),

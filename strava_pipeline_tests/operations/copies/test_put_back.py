@@ -16,9 +16,11 @@ from pathlib import Path
 
 import pytest
 
+from strava_pipeline.core.errors import PipelineError
 from strava_pipeline.ingest.restic import CopyIncompleteError
-from strava_pipeline.lake.bronze.expired import purges
-from strava_pipeline.lake.decisions import keep_decisions
+from strava_pipeline.lake import purged_activities
+from strava_pipeline.lake.bronze.expired import Expired, purges
+from strava_pipeline.lake.decisions import keep_decisions, record_decisions
 from strava_pipeline.lake.purge import unfinished_purge
 from strava_pipeline.operations import copying
 from strava_pipeline.operations.copy_comparison import BRING_BACK
@@ -51,7 +53,7 @@ def test_a_purge_in_an_older_folder_that_was_put_back_loses_no_word(world: World
     assert line in (world.folder / WORDS).read_bytes()
     with pytest.raises(CopyIncompleteError, match=r"A purge of this data has not ended.*`strava-pipeline purge 2`"):
         world.copy()  # it would copy again what was purged
-    assert copy_after_run(world.run(), world.settings).findings[0].holds
+    assert "purge 2" in copy_after_run(world.run(), world.settings).findings[0].advice
     assert {each.id for each in world.snapshots()} == before
     purge(world, 4)
     assert not (world.folder / DETAIL.format(1)).exists()
@@ -213,6 +215,130 @@ def test_folders_of_any_age_are_put_back_and_every_word_is_somewhere(world: Worl
     years.back_up()
     while years.put_back < 3:
         years.live()
+
+
+def restored(world: World) -> dict[str, int]:
+    return restore_decisions(world.lake, world.settings, world.now, None)
+
+
+def test_a_clock_that_is_behind_hides_no_snapshot(world: World, tmp_path: Path) -> None:
+    world.copy()
+    shutil.copytree(world.folder, tmp_path / "backup")
+    world.now += timedelta(days=1)
+    line = say(world, "since", 3)
+    world.copy()
+    put_back(world, tmp_path / "backup")
+    world.now -= timedelta(days=3000)
+    for act in (world.copy, lambda: purge(world, 4)):
+        with pytest.raises(CopyIncompleteError, match="was made elsewhere"):
+            act()
+    assert restored(world) == {"matches.jsonl": 1}
+    purge(world, 4)
+    assert line in (world.folder / WORDS).read_bytes()
+
+
+def test_an_older_state_that_is_restored_into_the_same_place_goes_on_after_what_was_said_since(world: World) -> None:
+    world.copy()
+    day = world.now.date()
+    world.now += timedelta(days=1)
+    line = say(world, "since", 3)
+    world.copy()
+    world.restore("older", day)
+    shutil.rmtree(world.lake.data_dir)
+    shutil.copytree(world.folder.parent / "older" / "data", world.lake.data_dir)
+    say(world, "a longer word than the one that is not here", 5)
+    for act in (lambda: purge(world, 4), world.copy):
+        with pytest.raises(CopyIncompleteError, match="was made elsewhere"):
+            act()
+    assert restored(world) == {"matches.jsonl": 1}
+    purge(world, 4)
+    assert line in (world.folder / WORDS).read_bytes()
+
+
+def test_two_places_of_a_copy_take_turns(world: World, tmp_path: Path, new_repository: Path) -> None:
+    places = [world.repository, str(shutil.copytree(new_repository, tmp_path / "other"))]
+    for number in range(4):
+        world.repository = places[number % 2]
+        say(world, f"word {number}", 3)
+        assert world.copy().problem == ""
+    purge(world, 1)
+    world.repository = places[0]
+    assert (world.copy().forgotten > 0, held(world, 1)) == (True, False)
+
+
+def test_lines_that_are_only_appended_and_files_of_trips_are_missed_whatever_comes_later(
+    world: World, tmp_path: Path
+) -> None:
+    names = ("bronze/addresses.jsonl", "bronze/changes/proposed.jsonl")
+    for name in names:
+        world.write(f"data/{name}", b'{"id": "a"}\n')
+    world.copy()
+    shutil.copytree(world.folder, tmp_path / "backup")
+    for name in names:
+        world.write(f"data/{name}", b'{"id": "a"}\n{"id": "b"}\n')
+    world.write("data/trips/trip_index/2026-02.parquet", b"a trip that its source deleted")
+    purge(world, 1)
+    put_back(world, tmp_path / "backup")
+    assert restored(world) == {"expired.jsonl": 1, "addresses.jsonl": 1, "proposed.jsonl": 1}
+    world.write("data/trips/trip_index/2026-03.parquet", b"a newer one")
+    purge(world, 1)
+    assert [(world.lake.data_dir / name).read_bytes().count(b"\n") for name in names] == [2, 2]
+    assert [world.copy().lost for _ in range(2)] == [["trips/trip_index/2026-02.parquet"]] * 2
+    assert "2026-02" in "".join(world.type_restic("ls", each.id) for each in world.snapshots())
+
+
+def test_a_purge_that_came_back_ends_though_folders_are_missing(world: World, tmp_path: Path) -> None:
+    world.copy()
+    shutil.copytree(world.folder, tmp_path / "backup")
+    world.write("data/bronze/imports/a/manifest.json", b"{}")
+    purge(world, 1)
+    put_back(world, tmp_path / "backup")
+    restored(world)
+    with pytest.raises(CopyIncompleteError, match=r"bronze/imports in .* was copied before and is gone"):
+        purge(world, 1)
+    assert unfinished_purge(world.lake) is None
+    assert (world.copy(adopt=True).problem, held(world, 1)) == ("", False)
+
+
+def test_what_was_purged_while_the_store_was_away_is_taken_by_the_next_copy(world: World) -> None:
+    world.copy()
+    place = Path(world.repository)
+    place.rename(place.with_name("away"))
+    with pytest.raises(PipelineError, match="The second copy is gone"):
+        purge(world, 1)
+    place.with_name("away").rename(place)
+    assert (world.copy().forgotten, held(world, 1)) == (3, False)
+
+
+def test_a_restore_that_died_is_not_copied_before_the_purge_that_came_back_ended(
+    world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.copy()
+    shutil.copytree(world.folder, tmp_path / "backup")
+    purge(world, 1)
+    put_back(world, tmp_path / "backup")
+    with monkeypatch.context() as patch:
+        patch.setattr(purged_activities, "_remove_words", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            restored(world)
+    restored(world)
+    with pytest.raises(CopyIncompleteError, match=r"A purge of this data has not ended.*`strava-pipeline purge 1`"):
+        world.copy()
+
+
+def test_lists_of_purges_that_went_apart_are_united_in_any_order(world: World, tmp_path: Path) -> None:
+    world.copy()
+    for name in ("backup", "other"):
+        shutil.copytree(world.folder, tmp_path / name)
+    purge(world, 1)
+    put_back(world, tmp_path / "other")
+    expire_offline = Expired(at=world.now, by="STRAVA_API_KEEP_DAYS", ids=[2])
+    record_decisions(world.lake, expire_offline)
+    world.copy(adopt=True)
+    put_back(world, tmp_path / "backup")
+    restored(world)
+    purge(world, 3)
+    assert (world.copy().problem, [held(world, key) for key in (1, 3)]) == ("", [False, False])
 
 
 DEATHS = 150

@@ -183,8 +183,7 @@ def change(world: World, what: str, number: int, value: Any) -> None:
         world.run(number)
     elif what == "replay":
         world.write()
-        world.run()
-        world.replay()
+        world.replay()  # of what the last run listed, or of another file
     elif number in world.rows and what == "seal again":
         world.rows[number]["locations"] = sealed(points(5, number), value)
     elif number in world.rows:
@@ -348,6 +347,16 @@ def test_the_replay_is_that_of_one_reading(world: World) -> None:
     assert [found[name] for name in ("better", "same", "worse", "changed")] == [
         totals[name] for name in ("better", "same", "worse", "changed")
     ]
+
+
+def test_a_replay_that_reads_first_leaves_the_rows_to_the_next_run(world: World) -> None:
+    world.run()
+    world.rows[1]["status"] = "rejected"
+    world.write()
+    world.replay()
+    assert world.run().read == 1
+    assert {row["external_id"]: row["status"] for row in world.kept()[0]}["ride-1"] == "rejected"
+    world.check_whole()
 
 
 def test_what_was_read_is_made_again_where_it_was_lost_or_its_rows_were_deleted(world: World) -> None:

@@ -7,7 +7,7 @@ CREATE TABLE trips (
     read_content UHUGEINT, read_salt UHUGEINT, tried VARCHAR, opened VARCHAR, sealed BLOB, digest BLOB,
     stored VARCHAR, label VARCHAR, verdicts VARCHAR
 );
--- the rows that were saved of trips
-CREATE TABLE kept (external_id VARCHAR, year INTEGER, deleted BOOLEAN);
+-- the rows that were saved of trips; `outdated`: the trip was read since then, by who saves no rows
+CREATE TABLE kept (external_id VARCHAR, year INTEGER, deleted BOOLEAN, outdated BOOLEAN);
 -- what the router answered
 CREATE TABLE routes (external_id VARCHAR, asked BLOB, metres DOUBLE)

@@ -5,7 +5,7 @@ SELECT
     CASE WHEN read_content IS NULL THEN 'new' WHEN read_content <> content THEN 'changed' ELSE 'retried' END AS why
 FROM (
     SELECT
-        trips.*, kept.year AS kept_year, coalesce(kept.deleted, TRUE) AS is_missing,
+        trips.*, kept.year AS kept_year, coalesce(kept.deleted OR kept.outdated, TRUE) AS is_missing,
         greatest($first, least($newest, coalesce(trips.year, $newest))) AS partition
     FROM trips
     LEFT JOIN kept USING (external_id)
