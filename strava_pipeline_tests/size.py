@@ -1,6 +1,8 @@
-"""`make size`: lines of code by room, beside those of the last release in `.ci/size.toml`. Exit code 1 where a room grew and nothing says for what.
+"""`make size`: lines of code by room, beside those of the last release in `.ci/size.toml`, and what subjects spent of what they were allowed.
 
-    python -m strava_pipeline_tests.size [release]      release: today's figures become those of the release, without reasons
+Exit code 1 where more was spent than is allowed, or where a subject's allowance was raised.
+
+    python -m strava_pipeline_tests.size [release]      release: today's figures become those of the release, and nothing is allowed
 
 A line of Python counts unless it is blank, a comment, a docstring or an import; a line of SQL, of a template, a script or a style sheet
 counts unless it is blank or a comment. Files in a folder `vendor` are other people's: they are counted apart, and may grow.
@@ -13,16 +15,19 @@ import sys
 import tokenize
 import tomllib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import Any
+
+from strava_pipeline_tests.processes import ran
 
 REPO = Path(__file__).resolve().parent.parent
 FIGURES = REPO / ".ci" / "size.toml"
 HEAD = "# Lines of code at the last release, by `make size RELEASE=1`; docs: CONTRIBUTING.md, *How much code there may be*.\n"
-GROWN = "grown"  # the table of reasons, by room
-BESIDE = {GROWN, "tests", "vendored"}  # what is not the product
-GROWTH = 0.03  # of a room's lines, since the last release, for which no reason is asked
+ALLOWED = "allowed"  # the table of subjects, each with the lines of product and tests that it may add
+BESIDE = {ALLOWED, "tests", "vendored"}  # what is not the product
+RECENT = 40  # commits of the file that are looked at
+Allowed = Mapping[str, Mapping[str, int]]
 SILENT = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 COMMENTS = {
     ".sql": re.compile(r"--[^\n]*|/\*.*?\*/", re.DOTALL),
@@ -34,7 +39,7 @@ COMMENTS = {
 
 
 def main(release: bool) -> int:
-    """Print the table, then which rooms grew without a reason; returns the exit code."""
+    """Print the table, then what was spent; returns the exit code."""
     rooms = counted(REPO)
     figures = tomllib.loads(FIGURES.read_text(encoding="utf-8"))
     now = {name: lines.total() for name, lines in sorted(rooms.items())}
@@ -43,30 +48,53 @@ def main(release: bool) -> int:
         print(
             f"{name:<12}{lines['.py']:>8}{lines.total() - lines['.py']:>8}{lines.total():>8}{figures.get(name, ''):>9}"
         )
-    product, before = (sum(row[name] for name in row.keys() - BESIDE) for row in (now, figures))
-    print(f"{'product':<12}{'':>16}{product:>8}{before:>9}")
+    print(f"{'product':<12}{'':>16}{product(now):>8}{product(figures):>9}")
     if release:
         FIGURES.write_text("".join([HEAD, *(f"{name} = {lines}\n" for name, lines in now.items())]), encoding="utf-8")
         return 0
-    print(*(grown := [*unexplained(now, figures)]), sep="\n", end="\n" * bool(grown))
-    return 1 if grown else 0
+    balance = spent(now, figures)
+    print(
+        *(f"{part}: {lines} lines spent of {allowed} allowed" for part, (lines, allowed) in balance.items()), sep="\n"
+    )
+    faults = [*overspent(balance), *raised(figures.get(ALLOWED, {}), earlier())]
+    print(*faults, sep="\n", end="\n" * bool(faults))
+    return 1 if faults else 0
 
 
-def unexplained(now: Mapping[str, int], figures: Mapping[str, Any]) -> Iterator[str]:
-    """A sentence for each room that grew by more than `GROWTH` and has no line in the table `grown` that says for what.
+def product(figures: Mapping[str, Any]) -> int:
+    """The sum of the rooms."""
+    return sum(figures[name] for name in figures.keys() - BESIDE)
 
-    A room without a figure is new, or a part of one that was divided: it begins with what it has.
-    """
-    for name, lines in now.items():
-        if (
-            name != "vendored"
-            and name not in figures.get(GROWN, {})
-            and lines > figures.get(name, lines) * (1 + GROWTH)
-        ):
-            yield (
-                f"{name}: {lines - figures[name]} lines more than at the last release. Delete as many as make it less than "
-                f'{GROWTH:.0%}, or say for what in .ci/size.toml: a line {name} = "…" below [{GROWN}].'
-            )
+
+def spent(now: Mapping[str, int], figures: Mapping[str, Any]) -> dict[str, tuple[int, int]]:
+    """Of the product and of its tests the lines added since the release, and how many all subjects together may add."""
+    added = {"product": product(now) - product(figures), "tests": now["tests"] - figures["tests"]}
+    subjects = figures.get(ALLOWED, {}).values()
+    return {part: (lines, sum(subject[part] for subject in subjects)) for part, lines in added.items()}
+
+
+def overspent(balance: Mapping[str, tuple[int, int]]) -> Iterator[str]:
+    """A sentence for the product, or its tests, where more was spent than is allowed."""
+    for part, (lines, allowed) in balance.items():
+        if lines > allowed:
+            yield f"{part}: delete {lines - allowed} lines, or do less: what .ci/size.toml allows is not raised."
+
+
+def raised(allowed: Allowed, earlier: Iterable[Allowed]) -> Iterator[str]:
+    """A sentence for each subject that was allowed less in an earlier commit."""
+    for before in earlier:
+        for name in allowed.keys() & before.keys():
+            for part in ("product", "tests"):
+                if allowed[name][part] > before[name][part]:
+                    yield f"{name}: {before[name][part]} lines of {part} were allowed, and are not raised to {allowed[name][part]}."
+
+
+def earlier() -> Iterator[Allowed]:
+    """What was allowed in earlier commits, as far as this checkout has them."""
+    commits = ran("git", "log", "--format=%H", "--", FIGURES.relative_to(REPO).as_posix(), cwd=REPO)
+    for commit in commits.stdout.split()[:RECENT]:
+        text = ran("git", "show", f"{commit}:{FIGURES.relative_to(REPO).as_posix()}", cwd=REPO).stdout
+        yield tomllib.loads(text).get(ALLOWED, {})
 
 
 def counted(repo: Path) -> dict[str, Counter[str]]:

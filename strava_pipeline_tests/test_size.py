@@ -2,7 +2,7 @@
 
 import pytest
 
-from strava_pipeline_tests.size import code_lines, unexplained
+from strava_pipeline_tests.size import code_lines, overspent, raised, spent
 
 PYTHON = '''"""Docstring
 of two lines."""
@@ -43,7 +43,21 @@ def test_comments_docstrings_imports_and_blanks_are_no_code(suffix: str, text: s
     assert code_lines(text, suffix) == lines
 
 
-def test_a_room_that_grew_by_more_than_a_thirtieth_needs_a_reason_and_a_new_one_begins_with_what_it_has() -> None:
-    figures = {"core": 1000, "lake": 1000, "tests": 2000, "serve": 100, "vendored": 1, "grown": {"serve": "maps"}}
-    now = {"core": 1030, "lake": 900, "tests": 2061, "serve": 200, "lookups": 500, "vendored": 9}
-    assert [sentence.partition(" than")[0] for sentence in unexplained(now, figures)] == ["tests: 61 lines more"]
+def test_what_all_subjects_add_is_at_most_what_they_were_allowed() -> None:
+    figures = {"core": 1000, "lake": 1000, "tests": 2000, "vendored": 1}
+    allowed = {"maps": {"product": 60, "tests": 100}, "less": {"product": -20, "tests": 0}}
+    now = {"core": 1030, "lake": 1000, "tests": 2101, "lookups": 11, "vendored": 900}
+    balance = spent(now, figures | {"allowed": allowed})
+    assert balance == {"product": (41, 40), "tests": (101, 100)}
+    assert [each.partition(",")[0] for each in overspent(balance)] == [
+        "product: delete 1 lines",
+        "tests: delete 1 lines",
+    ]
+    assert [*overspent({"product": (40, 40), "tests": (-9, 0)})] == []
+
+
+def test_an_allowance_is_never_raised() -> None:
+    before = {"maps": {"product": 60, "tests": 100}, "done": {"product": 1, "tests": 1}}
+    now = {"maps": {"product": 61, "tests": 90}, "new": {"product": 500, "tests": 0}}
+    assert [*raised(now, [{}, before])] == ["maps: 60 lines of product were allowed, and are not raised to 61."]
+    assert [*raised(before, [now, before])] == ["maps: 90 lines of tests were allowed, and are not raised to 100."]
