@@ -7,8 +7,8 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from itertools import count
 from pathlib import Path
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -43,6 +43,7 @@ gc.disable()  # until all tests are collected, for half of that was looking for 
 # rebuild. What starts processes of its own tests DuckDB with all its threads.
 os.environ.setdefault("POLARS_MAX_THREADS", "1")
 _connect = duckdb.connect
+_numbers = count()
 
 
 def _connect_with_one_thread(
@@ -120,7 +121,7 @@ def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture(autouse=True)
 def state_folder(state_folders: Path) -> Iterator[Path]:
     """Another one for each test, so that none counts on the calls of an earlier one."""
-    folder = state_folders / token_hex(4)
+    folder = state_folders / str(next(_numbers))
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("XDG_STATE_HOME", str(folder))
         yield folder
