@@ -68,6 +68,7 @@ $(READY) $(TOOLS): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here. Name another one: make install PYTHON=python3.12"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
+	@[ $@ != $(TOOLS) ] || ! git rev-parse --git-dir >/dev/null 2>&1 || $(BIN)/pre-commit install --hook-type commit-msg >/dev/null
 	@touch $(READY) $@
 
 demo: $(READY) ## Try it all on twelve years of a made-up athlete, in demo/.
