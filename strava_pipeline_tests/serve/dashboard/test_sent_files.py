@@ -211,7 +211,8 @@ def test_a_token_asks_of_its_own_files_alone(dashboard: Dashboard, phone: TestCl
     for other in (program(dashboard, "another"), dashboard.browser()):
         assert other.get(f"/api/files/{key}").status_code == 404
         assert sent(other, "/api/files?name=a.gpx", content=GPX)["a.gpx"]["status"] == "taken", "it learns nothing yet"
-    for forged in (f"{request_id}-0-{seal}", f"{request_id}-99-{seal}", f"{request_id[:-1]}0-1-{seal}"):
+    other_id = f"{request_id[:-1]}{int(request_id[-1], 16) ^ 1:x}"
+    for forged in (f"{request_id}-0-{seal}", f"{request_id}-99-{seal}", f"{other_id}-1-{seal}"):
         assert phone.get(f"/api/files/{forged}").status_code == 404
     bads = ("x", request_id, f"{key}0", f"{request_id}-\u0661-{seal}")
     assert [phone.get(f"/api/files/{bad}").status_code for bad in bads] == [400] * 4
