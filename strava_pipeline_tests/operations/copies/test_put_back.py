@@ -350,7 +350,8 @@ def end_orphans(world: World) -> None:
     for each in Path("/proc").glob("[0-9]*"):
         with suppress(OSError):
             if (each / "exe").readlink().name == "restic" and place in (each / "environ").read_bytes():
-                if (world.lake.copied / "restic" / each.name).exists():
+                note = world.lake.copied / "restic" / each.name
+                if note.exists() and note.read_text():
                     os.kill(int(each.name), signal.SIGKILL)
                 while (each / "exe").exists():
                     time.sleep(0.01)
